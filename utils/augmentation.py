@@ -1,0 +1,185 @@
+"""One augmentation policy, two engines.
+
+A *policy* is an ``albumentations.Compose``, written once, below. albumentations runs it image
+by image in the stock loader. ``BatchedPolicy`` reads the same object and runs it on a whole
+batch as tensor operations on the training device, each image with its own random numbers.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else importing it calls home
+
+import albumentations as A
+import cv2
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+cv2.setNumThreads(0)  # its thread pool costs more than a 28 x 28 image takes
+
+SIDE = 28
+
+
+def rotate_perspective() -> A.Compose:
+    """Rotation by up to 6 degrees, then, on every second image, a perspective distortion.
+
+    Design B3's policy. The corners that rotation uncovers are filled with 33 of 255, the mean
+    pixel; each corner of the distortion moves inward by |N(0, s)| of the side, s uniform in
+    0..0.2. ``fit_output`` keeps the whole digit in view, as torchvision's RandomPerspective,
+    which B3 used, does; without it albumentations 2.0.8 enlarges the image and cuts the digit.
+    """
+    return A.Compose(
+        [
+            A.Rotate(limit=(-6, 6), fill=33, border_mode=cv2.BORDER_CONSTANT, p=1.0),
+            A.Perspective(scale=(0.0, 0.2), fit_output=True, keep_size=True, p=0.5),
+        ]
+    )
+
+
+POLICIES = {"rotate_perspective": rotate_perspective}
+
+
+def build(name: str) -> A.Compose:
+    """The policy called ``name``; ``ValueError`` for an unknown name."""
+    if name not in POLICIES:
+        raise ValueError(f"no policy is called {name!r}. Known: {', '.join(POLICIES)}")
+    return POLICIES[name]()
+
+
+class BatchedPolicy:
+    """Runs an albumentations policy on whole batches.
+
+    ``BatchedPolicy(policy)(images, generator)`` maps float pixels 0..255, ``[B, 28, 28]``, to
+    the same, with every random number drawn from ``generator``, a ``torch.Generator`` on the
+    images' device. Like albumentations it resamples bilinearly after each transform and rounds
+    to whole pixel values. Raises ``ValueError`` where the policy holds a transform or an option
+    that it cannot run.
+    """
+
+    def __init__(self, policy: A.Compose):
+        if policy.p != 1.0:
+            raise ValueError(f"a policy with p={policy.p} cannot run batched, expected p=1")
+        self._warps = [_read_transform(transform) for transform in policy.transforms]
+
+    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        for draw, p, fill in self._warps:
+            if p == 1.0:
+                images = warp(images, draw(len(images), generator), fill)
+                continue
+            on = torch.rand(len(images), generator=generator, device=images.device) < p
+            at = on.nonzero().squeeze(1)
+            warped = warp(images[at], draw(len(at), generator), fill)
+            images = images.index_copy(0, at, warped)
+        return images
+
+
+def _read_transform(transform: A.BasicTransform):
+    """``(draw, p, fill)`` of one transform; ``draw(n, generator)`` gives ``[n, 3, 3]`` maps."""
+    name = type(transform).__name__
+    expected = {"border_mode": cv2.BORDER_CONSTANT, "interpolation": cv2.INTER_LINEAR}
+    if isinstance(transform, A.Rotate):
+        expected |= {"crop_border": False}
+        low, high = transform.limit
+
+        def draw(n, generator):
+            return rotations(_uniform(n, low, high, generator))
+
+    elif isinstance(transform, A.Perspective):
+        expected |= {"fit_output": True, "keep_size": True}
+        low, high = transform.scale
+
+        def draw(n, generator):
+            spread = _uniform(n, low, high, generator)
+            noise = torch.randn(n, 4, 2, generator=generator, device=generator.device)
+            return perspectives((noise * spread.view(n, 1, 1)).abs().remainder(0.32))
+
+    else:
+        raise ValueError(f"the batched engine has no {name}; it knows Rotate and Perspective")
+    for option, value in expected.items():
+        if getattr(transform, option) != value:
+            raise ValueError(
+                f"the batched engine runs {name} with {option}={value} only, "
+                f"not {option}={getattr(transform, option)}"
+            )
+    return draw, transform.p, float(transform.fill)
+
+
+def _uniform(n: int, low: float, high: float, generator: torch.Generator) -> Tensor:
+    return low + (high - low) * torch.rand(n, generator=generator, device=generator.device)
+
+
+def rotations(degrees: Tensor) -> Tensor:
+    """Maps ``[n, 3, 3]`` from output to input pixels that rotate about the image's centre.
+
+    Positive angles turn counter-clockwise, as in ``albumentations.Rotate``.
+    """
+    centre = (SIDE - 1) / 2
+    angle = torch.deg2rad(degrees)
+    cos, sin = angle.cos(), angle.sin()
+    maps = torch.zeros(len(degrees), 3, 3, device=degrees.device)
+    maps[:, 0, 0], maps[:, 0, 1] = cos, -sin
+    maps[:, 1, 0], maps[:, 1, 1] = sin, cos
+    maps[:, 0, 2] = centre - cos * centre + sin * centre
+    maps[:, 1, 2] = centre - sin * centre - cos * centre
+    maps[:, 2, 2] = 1
+    return maps
+
+
+def perspectives(jitter: Tensor) -> Tensor:
+    """Maps ``[n, 3, 3]`` from output to input pixels of ``albumentations.Perspective``.
+
+    ``jitter`` ``[n, 4, 2]``: how far each corner (top left, top right, bottom right, bottom
+    left) moves inward, as (x, y) shares of the side. With ``fit_output``: the quadrilateral of
+    the moved corners becomes a square, and what then holds the whole image, its corners rounded
+    to whole pixels, is scaled to the image's size.
+    """
+    signs = jitter.new_tensor([[1, 1], [-1, 1], [-1, -1], [1, -1]])
+    corners = jitter.new_tensor([[0, 0], [1, 0], [1, 1], [0, 1]])
+    quad = corners + signs * jitter
+    # The image's own corners, seen in the square that the quadrilateral becomes.
+    spread = _project(torch.linalg.inv(unit_square_to(quad)), corners) * SIDE
+    spread = (spread - spread.amin(1, keepdim=True)).round()
+    spread = spread / spread.amax(1, keepdim=True)
+    maps = torch.linalg.inv(unit_square_to(spread))
+    # From shares of the side to pixels, on both sides of the map.
+    scale = jitter.new_tensor([SIDE, SIDE, 1.0])
+    return maps * scale.view(1, 3, 1) / scale.view(1, 1, 3)
+
+
+def unit_square_to(quad: Tensor) -> Tensor:
+    """The homographies ``[n, 3, 3]`` that take the unit square's corners to ``quad`` ``[n, 4, 2]``.
+
+    Closed form of Heckbert, Fundamentals of Texture Mapping and Image Warping, 1989, §2.2.3.
+    """
+    (x0, y0), (x1, y1), (x2, y2), (x3, y3) = (corner.unbind(1) for corner in quad.unbind(1))
+    dx1, dx2, dx3 = x1 - x2, x3 - x2, x0 - x1 + x2 - x3
+    dy1, dy2, dy3 = y1 - y2, y3 - y2, y0 - y1 + y2 - y3
+    det = dx1 * dy2 - dx2 * dy1
+    g = (dx3 * dy2 - dx2 * dy3) / det
+    h = (dx1 * dy3 - dx3 * dy1) / det
+    rows = [x1 - x0 + g * x1, x3 - x0 + h * x3, x0]
+    rows += [y1 - y0 + g * y1, y3 - y0 + h * y3, y0]
+    rows += [g, h, torch.ones_like(g)]
+    return torch.stack(rows, 1).view(-1, 3, 3)
+
+
+def _project(maps: Tensor, points: Tensor) -> Tensor:
+    """Points ``[k, 2]`` through each of ``maps`` ``[n, 3, 3]``: ``[n, k, 2]``."""
+    homogeneous = F.pad(points, (0, 1), value=1.0) @ maps.transpose(1, 2)
+    return homogeneous[..., :2] / homogeneous[..., 2:]
+
+
+def warp(images: Tensor, maps: Tensor, fill: float) -> Tensor:
+    """Resample ``images`` ``[n, 28, 28]`` bilinearly; ``maps`` take output to input pixels.
+
+    Outside the image lies ``fill``. Pixel centres have whole coordinates, as in OpenCV.
+    """
+    steps = torch.arange(SIDE, device=images.device, dtype=torch.float32)
+    y, x = torch.meshgrid(steps, steps, indexing="ij")
+    source = _project(maps, torch.stack([x, y], -1).view(-1, 2))
+    grid = source.view(-1, SIDE, SIDE, 2) * (2 / (SIDE - 1)) - 1
+    shifted = (images - fill).unsqueeze(1)  # grid_sample pads with zeros
+    sampled = F.grid_sample(shifted, grid, mode="bilinear", align_corners=True)
+    return (sampled.squeeze(1) + fill).round()

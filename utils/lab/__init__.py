@@ -1,0 +1,1 @@
+"""Runs many experiments and reports them: ``python -m utils.lab --help``."""

@@ -1,0 +1,64 @@
+"""``python -m utils.lab``: record runs, and write what the README shows of them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+import torch
+
+from utils import data, recipes
+from utils.lab import choices, report, results, runner
+
+
+def seeds(text: str) -> list[int]:
+    """``"0-4"`` or ``"0,2,5"`` as a list."""
+    try:
+        parts = [part.split("-") for part in text.split(",")]
+        return [n for part in parts for n in range(int(part[0]), int(part[-1]) + 1)]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not like 0-4 or 0,2,5") from None
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m utils.lab", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    run = commands.add_parser("run", help="record runs; those recorded already are skipped")
+    run.add_argument("names", nargs="*", default=None, help="recipes (default: all)")
+    run.add_argument("--seeds", type=seeds, default=list(results.SEEDS), help="0-4 or 0,2,5")
+    run.add_argument("--threads", type=int, default=1, help="CPU threads of a run (default 1)")
+
+    choose = commands.add_parser("choose", help="try learning rates on the validation split")
+    choose.add_argument("name", help="recipe")
+    choose.add_argument("--lr", type=float, nargs="+", required=True, help="rates to try")
+    choose.add_argument("--seeds", type=seeds, default=[0], help="0-4 or 0,2,5 (default 0)")
+    choose.add_argument("--threads", type=int, default=1, help="CPU threads of a run (default 1)")
+
+    commands.add_parser("list", help="the recipes, their changes and what is recorded")
+    commands.add_parser("report", help="rewrite the README's tables and assets/figures")
+
+    chosen = parser.parse_args(arguments)
+    try:
+        if chosen.command in ("run", "choose"):
+            torch.set_num_threads(chosen.threads)
+            images = data.load("mnist")
+        if chosen.command == "run":
+            runner.run_grid(chosen.names or list(recipes.RECIPES), chosen.seeds, images)
+        elif chosen.command == "choose":
+            choices.run(recipes.get(chosen.name), chosen.lr, chosen.seeds, images)
+        elif chosen.command == "report":
+            report.write()
+        else:
+            report.print_list()
+    except (ValueError, RuntimeError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted: finished runs are kept, the same command goes on from here")
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,108 @@
+"""Recorded runs: one JSON per recipe and seed, written whole or not at all, checked when read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+
+from utils import recipes
+from utils.recipes import Recipe
+
+FOLDER = Path(__file__).resolve().parents[2] / "assets" / "results"
+SEEDS = range(5)  # what the tables report
+FORMAT = 1
+KEYS = {
+    "format", "recipe", "recipe_hash", "seed", "data", "data_md5", "history",
+    "test_accuracy_last", "test_accuracy_best", "misclassified", "seconds",
+    "versions", "machine", "device", "threads", "git_commit",
+}  # fmt: skip
+
+
+class BadResult(ValueError):
+    """A results file cannot be used; the message names it and what is wrong."""
+
+
+def recipe_hash(recipe: Recipe) -> str:
+    """Twelve hex digits over the settings: they change whenever a number of the recipe does."""
+    text = json.dumps(recipe.settings(), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def path_of(recipe: Recipe, seed: int, folder: Path = FOLDER) -> Path:
+    return folder / recipe.name / f"seed-{seed}.json"
+
+
+def write(result: dict, path: Path) -> None:
+    """Write to a temporary name in the same folder, then rename: no reader sees half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w") as file:
+            json.dump(result, file, indent=1)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)  # mkstemp's own mode keeps the file from other readers
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def read(path: Path, recipe: Recipe, seed: int) -> dict:
+    """The result of ``recipe`` and ``seed``; ``BadResult`` where the file is anything else."""
+    try:
+        result = json.loads(path.read_text())
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise BadResult(f"{path} cannot be read: {error}. Delete it and run again.") from error
+    if reason := _what_is_wrong(result, recipe, seed):
+        raise BadResult(f"{path}: {reason}. Delete it and run again.")
+    return result
+
+
+def _what_is_wrong(result: dict, recipe: Recipe, seed: int) -> str:
+    if not isinstance(result, dict) or result.get("format") != FORMAT:
+        return f"not a result of format {FORMAT}"
+    if missing := KEYS - result.keys():
+        return f"it lacks {', '.join(sorted(missing))}"
+    if result["recipe_hash"] != recipe_hash(recipe):
+        return f"made with another version of the recipe {recipe.name}"
+    if result["recipe"] != recipe.settings() or result["seed"] != seed:
+        return f"its recipe or seed is not that of {recipe.name}, seed {seed}"
+    if result["data"] != "MNIST":
+        return f"made on {result['data']}, not MNIST"
+    history = result["history"]
+    correct, samples = history["test_correct"], history["test_samples"]
+    if len(correct) != recipe.epochs:
+        return f"it has {len(correct)} epochs, the recipe {recipe.epochs}"
+    wrong = samples - correct[-1]
+    if wrong != len(result["misclassified"]["indices"]):
+        return "its misclassified images do not match its last accuracy"
+    if result["test_accuracy_last"] != 100 * correct[-1] / samples:
+        return "its last accuracy does not match its history"
+    if result["test_accuracy_best"] != 100 * max(correct) / samples:
+        return "its best accuracy does not match its history"
+    return ""
+
+
+def recorded(recipe: Recipe, folder: Path = FOLDER) -> dict[int, dict]:
+    """Every recorded run of ``recipe``, ``{seed: result}``, each one checked."""
+    found = {}
+    for path in sorted((folder / recipe.name).glob("seed-*.json")):
+        seed = int(path.stem.removeprefix("seed-"))
+        found[seed] = read(path, recipe, seed)
+    return dict(sorted(found.items()))
+
+
+def reported(name: str, folder: Path = FOLDER) -> list[dict]:
+    """The runs of the reported seeds of one recipe; ``BadResult`` where one is missing."""
+    recipe = recipes.get(name)
+    found = recorded(recipe, folder)
+    if missing := [seed for seed in SEEDS if seed not in found]:
+        raise BadResult(
+            f"{name} lacks seeds {missing}: python -m utils.lab run {name} --seeds 0-4"
+        )
+    return [found[seed] for seed in SEEDS]

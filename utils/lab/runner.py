@@ -1,0 +1,102 @@
+"""One recipe and one seed to one result."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from utils import data, recipes, training
+from utils.lab import results
+from utils.recipes import Recipe
+
+PACKAGES = ("torch", "torchvision", "numpy", "albumentations", "opencv-python-headless")
+
+
+def run(recipe: Recipe, seed: int, images: data.ImageSet, device=None, verbose=True) -> dict:
+    """Train and evaluate once; return the result as plain data (see ``results.KEYS``)."""
+    device = torch.device(device or training.default_device())
+    started = time.perf_counter()
+    setup = recipes.prepare(recipe, images, seed, device)
+    history = setup.fit(device, verbose=verbose)
+    if len(history) < setup.epochs:
+        raise KeyboardInterrupt  # fit returns what it has when interrupted; half a run is no run
+    answers = training.evaluate(setup.model, setup.test_loader, device)
+    return {
+        "format": results.FORMAT,
+        "recipe": recipe.settings(),
+        "recipe_hash": results.recipe_hash(recipe),
+        "seed": seed,
+        "data": images.name,
+        "data_md5": images.md5,
+        "history": asdict(history),
+        "test_accuracy_last": history.test_accuracy[-1],
+        "test_accuracy_best": max(history.test_accuracy),
+        "misclassified": answers.mistakes().as_lists(),
+        "seconds": round(time.perf_counter() - started, 1),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {"python": platform.python_version(), **_versions()},
+        "machine": _machine(device),
+        "device": device.type,
+        "threads": torch.get_num_threads(),
+        "git_commit": _git_commit(),
+    }
+
+
+def run_grid(names: list[str], seeds: list[int], images: data.ImageSet, folder=results.FOLDER):
+    """Run every recipe with every seed that is not recorded yet; write each as it ends."""
+    if not images.is_mnist and Path(folder).resolve() == results.FOLDER:
+        raise ValueError(f"this is {images.name}: only runs on MNIST are recorded in {folder}")
+    chosen = [recipes.get(name) for name in names]
+    todo = [(recipe, seed) for seed in seeds for recipe in chosen]
+    for at, (recipe, seed) in enumerate(todo, 1):
+        path = results.path_of(recipe, seed, folder)
+        if path.exists():
+            results.read(path, recipe, seed)  # raises where what is there is not this run
+            print(f"[{at}/{len(todo)}] {recipe.name} seed {seed}: recorded already", flush=True)
+            continue
+        result = run(recipe, seed, images, verbose=False)
+        results.write(result, path)
+        print(
+            f"[{at}/{len(todo)}] {recipe.name} seed {seed}: {result['test_accuracy_last']:.2f} "
+            f"(best epoch {result['test_accuracy_best']:.2f}) in {result['seconds']:.0f} s",
+            flush=True,
+        )
+
+
+def _versions() -> dict[str, str]:
+    return {package: version(package) for package in PACKAGES}
+
+
+def _machine(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        lines = cpuinfo.read_text().splitlines()
+        names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+        model = names[0] if names else model
+    return f"{model}, {os.cpu_count()} cores"
+
+
+def _git_commit() -> str:
+    """The commit the code stands at, with ``+changes`` where files under utils/ differ from it."""
+    folder = Path(__file__).resolve().parents[2]
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(folder), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        commit = git("rev-parse", "--short=12", "HEAD")
+        return commit + ("+changes" if git("status", "--porcelain", "--", "utils") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"

@@ -1,0 +1,51 @@
+"""Means with their spread over seeds, and differences between recipes paired by seed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean with its sample standard deviation and the bounds of its 95 % t-interval."""
+
+    mean: float
+    std: float
+    low: float
+    high: float
+    n: int
+
+    @property
+    def excludes_zero(self) -> bool:
+        return self.low > 0 or self.high < 0
+
+
+def estimate(values: Sequence[float]) -> Estimate:
+    """Mean of ``values`` over seeds. Raises ``ValueError`` for fewer than 2 values or a NaN."""
+    array = np.asarray(values, dtype=float)
+    if array.size < 2:
+        raise ValueError(f"{array.size} value(s) give no spread: at least 2 seeds are needed")
+    if not np.isfinite(array).all():
+        raise ValueError(f"not every value is a number: {array.tolist()}")
+    mean, std = array.mean(), array.std(ddof=1)
+    half = stats.t.ppf(0.975, array.size - 1) * std / np.sqrt(array.size)
+    return Estimate(float(mean), float(std), float(mean - half), float(mean + half), array.size)
+
+
+def paired_difference(before: Sequence[float], after: Sequence[float]) -> Estimate:
+    """``after - before``, seed by seed: two runs of one seed share their order of images."""
+    if len(before) != len(after):
+        raise ValueError(f"{len(before)} and {len(after)} values cannot be paired")
+    return estimate(np.subtract(after, before))
+
+
+def prediction_interval(values: Sequence[float], confidence: float = 0.999) -> tuple[float, float]:
+    """Where one further run lands with this confidence, by the t-distribution over ``values``."""
+    known = estimate(values)
+    quantile = stats.t.ppf(0.5 + confidence / 2, known.n - 1)
+    half = quantile * known.std * np.sqrt(1 + 1 / known.n)
+    return float(known.mean - half), float(known.mean + half)

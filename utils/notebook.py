@@ -1,0 +1,105 @@
+"""What the notebooks' common cells call, so that no two notebooks repeat more than a call.
+
+Under pytest a notebook runs in smoke size (a small subset, two epochs); ``NOTEBOOK_SIZE=smoke``
+does the same by hand. Everything else runs in full.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+
+from utils import data, recipes, training
+from utils.lab import report, results
+from utils.lab.statistics import estimate, prediction_interval
+from utils.recipes import PUBLISHED, TARGETS, Recipe
+from utils.tables import Table
+from utils.training import History
+
+SMOKE_TRAIN, SMOKE_TEST, SMOKE_EPOCHS = 2000, 500, 2
+
+
+def is_smoke() -> bool:
+    return os.environ.get("NOTEBOOK_SIZE", "full") == "smoke"
+
+
+@dataclass
+class NotebookRun(recipes.Setup):
+    """A run's pieces, and the images it uses."""
+
+    images: data.ImageSet | None = None
+
+
+def prepare(recipe: Recipe, images: data.ImageSet, seed: int = 0) -> NotebookRun:
+    """Everything one run needs, in full size or, under pytest, in smoke size."""
+    epochs = recipe.epochs
+    if is_smoke():
+        images, epochs = images.subset(SMOKE_TRAIN, SMOKE_TEST), SMOKE_EPOCHS
+    setup = recipes.prepare(replace(recipe, epochs=epochs), images, seed)
+    print(
+        f"{images.name}: {len(images.train_images):,} images to train, "
+        f"{len(images.test_images):,} to test, batches of {recipe.batch_size}, {epochs} epochs, "
+        f"seed {seed}, on {training.default_device().type}"
+    )
+    return NotebookRun(**vars(setup), images=images)
+
+
+def recorded(recipe: Recipe) -> Table:
+    """The recorded seeds of this step and of the step before it, beside the published figure."""
+    steps = [step for step in (recipes.previous(recipe), recipe) if step is not None]
+    rows = []
+    for step in steps:
+        last, best = report.last_accuracies(step.name), report.best_accuracies(step.name)
+        published = PUBLISHED[step.name]
+        rows.append(
+            [
+                f"{step.name[:2]} {step.title}",
+                report.mean_std(estimate(last)),
+                ", ".join(f"{value:.2f}" for value in last),
+                f"{estimate(best).mean:.2f} ({max(best):.2f})",
+                f"{published.test:.2f} ({published.source})",
+            ]
+        )
+    columns = ["step", "test, last epoch", "each seed", "best epoch: mean (most)", "published"]
+    return Table(columns, rows)
+
+
+def gain(recipe: Recipe) -> str:
+    """What this step brought over the one before, paired by seed, in one sentence."""
+    before = recipes.previous(recipe)
+    if before is None:
+        raise ValueError(f"{recipe.name} is the first step: there is none before it")
+    return (
+        f"Step {recipe.name[:2]} less step {before.name[:2]}, over the same "
+        f"{len(results.SEEDS)} seeds: {report.difference(before, recipe)} points"
+    )
+
+
+def verdict(recipe: Recipe) -> str:
+    """The recorded mean against the step's target, in one sentence."""
+    mean, target = estimate(report.last_accuracies(recipe.name)).mean, TARGETS[recipe.name]
+    word = "reached" if mean >= target else f"missed by {target - mean:.3f}"
+    return f"Target: a mean of at least {target:.2f} over 5 seeds. Recorded: {mean:.3f}. {word.capitalize()}."
+
+
+def this_run(recipe: Recipe, run: NotebookRun, history: History) -> Table:
+    """The run just made; in full size on MNIST it must agree with the recorded seeds.
+
+    Raises ``AssertionError`` where its last accuracy lies below what the recorded seeds make
+    credible: below their 99.9 % prediction interval.
+    """
+    last = history.test_accuracy[-1]
+    rows = [
+        ["train accuracy, last epoch", f"{history.train_accuracy[-1]:.2f}"],
+        ["test accuracy, last epoch", f"{last:.2f}"],
+        ["test accuracy, best epoch", f"{max(history.test_accuracy):.2f}"],
+        ["seconds per epoch", f"{sum(history.seconds) / len(history):.1f}"],
+    ]
+    full_size = run.images.is_mnist and len(history) == recipe.epochs and not is_smoke()
+    if full_size:
+        low, high = prediction_interval(report.last_accuracies(recipe.name))
+        rows.append(["credible by the recorded seeds", f"{low:.2f} to {min(high, 100):.2f}"])
+        assert last >= low, f"{last:.2f} is below {low:.2f}, the least the recorded seeds allow"
+    else:
+        rows.append(["credible by the recorded seeds", "– (only for a full run on MNIST)"])
+    return Table(["this run", run.images.name], rows)

@@ -1,0 +1,309 @@
+"""Every picture, one function each, returning the Figure; tables of what a picture would hide.
+
+Each draws what it is handed. Pictures of data or results take ``name``, the image set's name,
+and say so in their title where it is not MNIST. Colours are Okabe and Ito's, which readers
+with colour-blindness can tell apart; the background is opaque, for light and dark pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import seaborn as sns
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
+from torch import Tensor, nn
+
+from utils import receptive_field
+from utils.tables import Table
+from utils.training import History, Mistakes
+
+BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#666666"
+WIDTH = 9.0  # inches: at 100 dots per inch a README's column
+
+
+def _figure(rows: int = 1, columns: int = 1, height: float = 3.6, **options):
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(WIDTH, height), layout="constrained", dpi=100, **options
+    )
+    figure.set_facecolor("white")
+    plt.close(figure)  # the notebook shows what a cell returns; open figures would show twice
+    return figure, axes
+
+
+def _title(figure: Figure, finding: str, name: str = "MNIST") -> None:
+    figure.suptitle(finding if name == "MNIST" else f"{finding}\n[{name}]", fontsize=12)
+
+
+def _plain(axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.25)
+
+
+def _show_digit(axes, image, **options) -> None:
+    axes.imshow(image, cmap="gray", vmin=0, vmax=255, **options)
+    axes.set_xticks([])
+    axes.set_yticks([])
+
+
+# --------------------------------------------------------------------------- the data
+
+
+def sample_grid(images: Tensor, labels: Tensor, name: str, columns: int = 15) -> Figure:
+    """The first two images of each class' row: ten rows in two halves, ``columns`` wide."""
+    figure, axes = _figure(5, columns, height=3.7)
+    picks = [(labels == digit).nonzero().flatten()[: columns // 2] for digit in range(10)]
+    for digit, members in enumerate(picks):
+        row, start = digit % 5, (digit // 5) * (columns // 2 + 1)
+        axes[row, start].set_ylabel(str(digit), rotation=0, labelpad=10, va="center")
+        for offset, at in enumerate(members.tolist()):
+            _show_digit(axes[row, start + offset], images[at])
+    for cell in axes.flat:
+        if not cell.images:
+            cell.axis("off")
+    _title(figure, "Ten classes, centred, one grey channel, 28 × 28 pixels", name)
+    return figure
+
+
+def class_spread(counts: dict[int, int], name: str) -> Figure:
+    """A bar per class with its number of training images."""
+    figure, axes = _figure(height=3.2)
+    bars = axes.bar(list(counts), list(counts.values()), color=BLUE)
+    axes.bar_label(bars, fmt="{:,.0f}", fontsize=9)
+    axes.set(xlabel="digit", ylabel="training images", xticks=list(counts))
+    _plain(axes)
+    least, most = min(counts, key=counts.get), max(counts, key=counts.get)
+    ratio = counts[most] / max(counts[least], 1)
+    _title(figure, f"Nearly balanced: {most} is {ratio:.2f} times as frequent as {least}", name)
+    return figure
+
+
+def augmented_samples(original: Tensor, engines: dict[str, Sequence[Tensor]], name: str) -> Figure:
+    """Digits before and after: ``engines`` maps a label to rows of images like ``original``."""
+    rows = [("original", original)]
+    rows += [(label, images) for label, drawn in engines.items() for images in drawn]
+    figure, axes = _figure(len(rows), len(original), height=0.9 * len(rows) + 0.5)
+    for line, (label, images) in zip(axes, rows, strict=True):
+        for cell, image in zip(line, images, strict=True):
+            _show_digit(cell, image)
+        line[0].set_ylabel(label, rotation=0, ha="right", va="center", fontsize=9)
+    _title(figure, "A little rotation and perspective: every epoch sees new digits", name)
+    return figure
+
+
+# --------------------------------------------------------------------------- training
+
+
+def learning_rate(rates: Sequence[float]) -> Figure:
+    """The rate of each epoch."""
+    figure, axes = _figure(height=2.8)
+    epochs = range(1, len(rates) + 1)
+    axes.plot(epochs, rates, "o-", color=BLUE)
+    axes.set(xlabel="epoch", ylabel="learning rate", ylim=(0, 1.08 * max(rates)))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _plain(axes)
+    if min(rates) == max(rates):
+        _title(figure, f"The learning rate stays at {rates[0]:g}")
+    else:
+        _title(figure, f"The learning rate falls from {rates[0]:.3g} to {rates[-1]:.3g}")
+    return figure
+
+
+def curves(history: History, name: str) -> Figure:
+    """Loss and accuracy of train and test, per epoch."""
+    figure, (left, right) = _figure(1, 2, height=3.6)
+    epochs = range(1, len(history) + 1)
+    train, test = {"color": ORANGE, "label": "train"}, {"color": BLUE, "label": "test"}
+    left.plot(epochs, history.train_loss, "o-", markersize=3, **train)
+    left.plot(epochs, history.test_loss, "s-", markersize=3, **test)
+    left.set(xlabel="epoch", ylabel="mean cross-entropy per image", yscale="log")
+    right.plot(epochs, history.train_accuracy, "o-", markersize=3, **train)
+    right.plot(epochs, history.test_accuracy, "s-", markersize=3, **test)
+    floor = min(history.train_accuracy[1:] + history.test_accuracy[1:], default=0)
+    right.set(xlabel="epoch", ylabel="accuracy in %", ylim=(max(floor - 0.4, 0), 100))
+    for axes in (left, right):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.legend(frameon=False)
+        _plain(axes)
+    ahead = history.train_accuracy[-1] - history.test_accuracy[-1]
+    lead = f"train {ahead:.2f} points above test" if ahead > 0 else f"test {-ahead:.2f} above train"
+    _title(figure, f"Test accuracy ends at {history.test_accuracy[-1]:.2f} %, {lead}", name)
+    return figure
+
+
+# --------------------------------------------------------------------------- mistakes
+
+
+def confusion_matrix(labels: Tensor, predictions: Tensor, name: str) -> Figure:
+    """How often each true digit was taken for each other; the colours show mistakes only."""
+    counts = _confusions(labels, predictions)
+    mistakes = counts.copy()
+    np.fill_diagonal(mistakes, 0)
+    figure, axes = _figure(height=5.2)
+    sns.heatmap(
+        mistakes,
+        annot=np.where(counts > 0, counts.astype(str), ""),
+        fmt="",
+        cmap="Blues",
+        square=True,
+        linewidths=0.5,
+        linecolor="#dddddd",
+        cbar_kws={"label": "mistakes"},
+        annot_kws={"fontsize": 9},
+        ax=axes,
+    )
+    axes.set(xlabel="predicted digit", ylabel="true digit")
+    axes.tick_params(axis="y", rotation=0)
+    true, taken = np.unravel_index(mistakes.argmax(), mistakes.shape)
+    finding = f"{mistakes.sum()} of {len(labels):,} wrong"
+    if mistakes.any():
+        finding += f"; most often a {true} taken for a {taken} ({mistakes.max()} times)"
+    _title(figure, finding, name)
+    return figure
+
+
+def _confusions(labels: Tensor, predictions: Tensor) -> np.ndarray:
+    """``[10, 10]`` counts: row the true digit, column the predicted one."""
+    counts = np.zeros((10, 10), dtype=int)
+    np.add.at(counts, (labels.numpy(), predictions.numpy()), 1)
+    return counts
+
+
+def confused_pairs(labels: Tensor, predictions: Tensor, top: int = 8) -> Table:
+    """The pairs of digits most often mistaken for each other, both directions together."""
+    counts = _confusions(labels, predictions)
+    pairs = [(counts[a, b], counts[b, a], a, b) for a in range(10) for b in range(a + 1, 10)]
+    pairs.sort(key=lambda pair: -(pair[0] + pair[1]))
+    rows = [
+        [f"({a}, {b})", there + back, f"{there} of {a} as {b}, {back} of {b} as {a}"]
+        for there, back, a, b in pairs[:top]
+        if there + back
+    ]
+    return Table(["pair", "mistakes", "which way"], rows)
+
+
+def misclassified(
+    images: Tensor,
+    mistakes: Mistakes,
+    name: str,
+    finding: str | None = None,
+    columns: int = 10,
+    rows: int = 3,
+) -> Figure:
+    """Wrong answers, the surest first: true digit, predicted digit and its probability.
+
+    ``images`` ``[N, 28, 28]`` are all the images that were tested.
+    """
+    figure, axes = _figure(rows, columns, height=1.25 * rows + 0.5)
+    order = mistakes.probabilities.argsort(descending=True)[: rows * columns].tolist()
+    for cell in axes.flat:
+        cell.axis("off")
+    for cell, at in zip(axes.flat, order, strict=False):
+        _show_digit(cell, images[mistakes.indices[at]])
+        true, taken = int(mistakes.labels[at]), int(mistakes.predictions[at])
+        cell.set_title(f"{true} → {taken}  {100 * mistakes.probabilities[at]:.0f} %", fontsize=8.5)
+    sure = int((mistakes.probabilities > 0.9).sum())
+    finding = finding or (
+        f"{len(mistakes)} of {len(images):,} wrong, {sure} of them with over 90 % certainty"
+    )
+    _title(figure, f"{finding} (true → predicted, its probability)", name)
+    return figure
+
+
+# --------------------------------------------------------------------------- the network
+
+
+def network(model: nn.Module) -> Figure:
+    """A bar per spatial layer, as tall as its map; its channels and receptive field beside it."""
+    rows = receptive_field.rows(model)
+    stages = [("input", rows[0].n_in, rows[0].ch_in, 1, None)]
+    stages += [(_short(row), row.n_out, row.ch_out, row.r_out, row) for row in rows]
+    figure, axes = _figure(height=3.4)
+    for x, (label, n, channels, field, row) in enumerate(stages):
+        color = GREY if row is None else BLUE if "conv" in label else ORANGE
+        axes.add_patch(Rectangle((x - 0.3, -n / 2), 0.6, n, color=color, alpha=0.85, lw=0))
+        axes.text(x, n / 2 + 0.8, f"{channels} × {n}²", ha="center", va="bottom", fontsize=8.5)
+        axes.text(x, -17, label, ha="center", va="top", fontsize=8.5)
+        axes.text(x, -22.5, f"RF {field}", ha="center", va="top", fontsize=8.5, color=GREY)
+    axes.set(xlim=(-0.6, len(stages) - 0.4), ylim=(-26, 18.5))
+    axes.axis("off")
+    parameters = sum(p.numel() for p in model.parameters())
+    _title(
+        figure,
+        f"{parameters:,} parameters; one output sees {rows[-1].r_out} × {rows[-1].r_out} pixels"
+        " (channels × side²; RF: receptive field)",
+    )
+    return figure
+
+
+def _short(row: receptive_field.Row) -> str:
+    kind = "conv" if row.operation == "Conv2d" else "pool"
+    which = "" if kind == "conv" else {"M": "max ", "A": "mean "}[row.operation[0]]
+    return f"{which}{kind}\n{row.kernel}×{row.kernel}"
+
+
+def receptive_field_growth(model: nn.Module, image: Tensor, name: str) -> Figure:
+    """What the middle output of each layer sees of one digit, as a square that grows."""
+    rows = receptive_field.rows(model)
+    fields = sorted({row.r_out for row in rows})
+    figure, axes = _figure(1, len(fields), height=2.2)
+    for cell, field in zip(np.atleast_1d(axes), fields, strict=True):
+        _show_digit(cell, image, extent=(0, 28, 28, 0))
+        side = min(field, 28)
+        corner = 14 - side / 2
+        cell.add_patch(
+            Rectangle((corner, corner), side, side, fill=False, ec=ORANGE, lw=2.5, clip_on=False)
+        )
+        layers = [at for at, row in enumerate(rows, 1) if row.r_out == field]
+        which = f"layer {layers[0]}" if len(layers) == 1 else f"layers {layers[0]}–{layers[-1]}"
+        cell.set_xlabel(f"{field} × {field}\n{which}", fontsize=8.5)
+    _title(figure, f"From {fields[0]} to {fields[-1]} pixels: what one unit sees", name)
+    return figure
+
+
+# --------------------------------------------------------------------------- many runs
+
+
+def steps(labels: Sequence[str], runs: Sequence[Sequence[float]], published: Sequence[float]) -> Figure:
+    """Last-epoch test accuracy of every seed, its mean ± std, and the published single runs."""
+    figure, axes = _figure(height=4.0)
+    for x, (values, theirs) in enumerate(zip(runs, published, strict=True)):
+        jitter = np.linspace(-0.12, 0.12, len(values))
+        mean, std = np.mean(values), np.std(values, ddof=1)
+        seed = axes.scatter(x + jitter, values, s=22, color=BLUE, alpha=0.45, lw=0)
+        bar = axes.errorbar(x, mean, std, fmt="s", ms=7, capsize=6, color=BLUE, lw=2)
+        cross = axes.scatter(x + 0.28, theirs, marker="x", s=55, color=RED, lw=2)
+        axes.annotate(f"{mean:.2f}", (x, mean), (-34, -4), textcoords="offset points", fontsize=11)
+    handles = [bar, seed, cross]
+    names = ["mean ± standard deviation, last epoch", "one seed, last epoch"]
+    names.append("published: one run, best epoch on the test set")
+    axes.legend(handles, names, frameon=False, loc="lower right", fontsize=9)
+    axes.set_xticks(range(len(labels)), labels)
+    axes.set(ylabel="test accuracy in %", xlim=(-0.6, len(labels) - 0.4))
+    _plain(axes)
+    first, last = np.mean(runs[0]), np.mean(runs[-1])
+    wrong = f"{100 * (100 - first):.0f} to {100 * (100 - last):.0f} mistakes in 10,000 digits"
+    _title(figure, f"One change at a time: from {wrong}, with fewer than 10,000 parameters")
+    return figure
+
+
+def seed_curves(histories: Sequence[History], title: str) -> Figure:
+    """Loss and accuracy per epoch: the mean over seeds, and a band from the least to the most."""
+    figure, (left, right) = _figure(1, 2, height=3.6)
+    epochs = np.arange(1, len(histories[0]) + 1)
+    for color, label, part in ((ORANGE, "train", "train"), (BLUE, "test", "test")):
+        for axes, quantity in ((left, "loss"), (right, "accuracy")):
+            values = np.array([getattr(history, f"{part}_{quantity}") for history in histories])
+            axes.plot(epochs, values.mean(0), "o-", ms=3, color=color, label=label)
+            axes.fill_between(epochs, values.min(0), values.max(0), color=color, alpha=0.25, lw=0)
+            axes.set_xlabel("epoch")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.legend(frameon=False)
+            _plain(axes)
+    left.set(ylabel="mean cross-entropy per image", yscale="log")
+    right.set(ylabel="accuracy in %", ylim=(97.5, 99.8))
+    _title(figure, title)
+    return figure

@@ -1,0 +1,118 @@
+"""The receptive field of every layer: by arithmetic, and measured by gradient.
+
+For a layer with kernel k and stride s on a map whose neighbours lie j input pixels apart
+(the *jump*) and see r pixels each, the output's are j * s and r + (k - 1) * j. The columns are
+those of the table published with design E (its README): n is a map's side, ch its channels.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import astuple, dataclass, fields
+
+import torch
+from torch import Tensor, nn
+
+from utils.tables import Table
+
+SPATIAL = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One spatial layer; sides, jumps and receptive fields in pixels."""
+
+    operation: str
+    n_in: int
+    n_out: int
+    ch_in: int
+    ch_out: int
+    padding: int
+    kernel: int
+    stride: int
+    j_in: int
+    j_out: int
+    r_in: int
+    r_out: int
+
+
+def rows(model: nn.Module, side: int = 28, channels: int = 1) -> list[Row]:
+    """The arithmetic for each convolution and pooling layer of ``model``, in order.
+
+    ``model`` must apply its layers one after the other. A pool that leaves one pixel has no
+    neighbour to step to, so its stride counts as 1, as in the published table.
+    """
+    table, n, ch, j, r = [], side, channels, 1, 1
+    for layer in model.modules():
+        if not isinstance(layer, SPATIAL):
+            continue
+        kernel, stride, padding = _geometry(layer, n)
+        n_out = (n + 2 * padding - kernel) // stride + 1
+        if n_out == 1 and not isinstance(layer, nn.Conv2d):
+            stride = 1
+        ch_out = getattr(layer, "out_channels", ch)
+        j_out, r_out = j * stride, r + (kernel - 1) * j
+        name = type(layer).__name__
+        table.append(
+            Row(name, n, n_out, ch, ch_out, padding, kernel, stride, j, j_out, r, r_out)
+        )
+        n, ch, j, r = n_out, ch_out, j_out, r_out
+    return table
+
+
+def _geometry(layer: nn.Module, n: int) -> tuple[int, int, int]:
+    """Kernel, stride and padding of a square layer over an ``n`` x ``n`` map."""
+    if isinstance(layer, nn.AdaptiveAvgPool2d):
+        if layer.output_size not in (1, (1, 1)):
+            raise ValueError(f"output size {layer.output_size} is not 1: no single kernel fits")
+        return n, 1, 0
+    return _square(layer.kernel_size), _square(layer.stride), _square(layer.padding)
+
+
+def _square(size) -> int:
+    sizes = set(size) if isinstance(size, tuple) else {size}
+    if len(sizes) != 1:
+        raise ValueError(f"a layer of size {size} is not square")
+    return sizes.pop()
+
+
+def table(model: nn.Module) -> Table:
+    """The rows as a table with the published columns."""
+    columns = [field.name for field in fields(Row)]
+    return Table(columns, [list(astuple(row)) for row in rows(model)])
+
+
+def final(model: nn.Module) -> int:
+    """The receptive field of one output, in pixels of the input's side."""
+    return rows(model)[-1].r_out
+
+
+def measured(model: nn.Module, side: int = 28, samples: int = 64) -> list[int]:
+    """Each spatial layer's receptive field as the gradient shows it, in the order of ``rows``.
+
+    The side of the smallest square of input pixels that holds every non-zero gradient of the
+    middle output pixel, over ``samples`` random images: several, since a max-pool passes only
+    the largest value's gradient and a ReLU only a positive one's. Runs on a copy in evaluation
+    mode. Padding can cut a field off at the image's edge, where arithmetic does not.
+    """
+    clone = copy.deepcopy(model).cpu().eval()
+    maps: list[Tensor] = []
+    for layer in clone.modules():
+        if isinstance(layer, SPATIAL):
+            layer.register_forward_hook(lambda _, __, output: maps.append(output))
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(samples, 1, side, side, generator=generator, requires_grad=True)
+    clone(x)
+    return [_extent(activations, x) for activations in maps]
+
+
+def _extent(activations: Tensor, x: Tensor) -> int:
+    middle = activations.shape[-1] // 2
+    unit = activations[:, :, middle, middle].sum()
+    (gradient,) = torch.autograd.grad(unit, x, retain_graph=True)
+    seen = (gradient != 0).any(0).squeeze(0)
+    sides = []
+    for axis in (0, 1):
+        at = seen.any(axis).nonzero()
+        sides.append(int(at.max() - at.min()) + 1)
+    return max(sides)

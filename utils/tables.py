@@ -1,0 +1,39 @@
+"""A table that reads well in a notebook, a terminal and a README: Markdown with aligned columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Table:
+    """Column names and rows of cells (strings; others are shown with ``str``).
+
+    A column whose cells all look like numbers is right-aligned.
+    """
+
+    columns: list[str]
+    rows: list[list]
+
+    def markdown(self) -> str:
+        cells = [[str(cell) for cell in row] for row in self.rows]
+        columns = list(zip(self.columns, *cells, strict=True))
+        widths = [max(3, *(len(cell) for cell in column)) for column in columns]
+        right = [_is_numeric(column[1:]) for column in columns]
+        rule = ["-" * (w - 1) + (":" if r else "-") for w, r in zip(widths, right, strict=True)]
+        lines = [_line(self.columns, widths, right), "| " + " | ".join(rule) + " |"]
+        return "\n".join(lines + [_line(row, widths, right) for row in cells])
+
+    __str__ = __repr__ = _repr_markdown_ = markdown
+
+
+def _is_numeric(cells) -> bool:
+    return bool(cells) and all(cell[:1].isdigit() or cell[:1] in "+-−–—" for cell in cells if cell)
+
+
+def _line(cells, widths, right) -> str:
+    padded = [
+        cell.rjust(width) if r else cell.ljust(width)
+        for cell, width, r in zip(cells, widths, right, strict=True)
+    ]
+    return "| " + " | ".join(padded) + " |"

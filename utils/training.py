@@ -1,0 +1,267 @@
+"""The training loop: a model and batches in, a history out.
+
+Knows nothing of MNIST: ``train_loader`` and ``test_loader`` are iterables of batches ``(x, y)``
+with ``len``. Accuracies are in per cent, losses are the mean cross-entropy per sample.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+from tqdm import tqdm
+
+
+class TrainingDiverged(RuntimeError):
+    """The loss became NaN or infinite."""
+
+
+@dataclass
+class History:
+    """What training left behind: one entry per epoch in every list.
+
+    ``lr`` is the rate at the epoch's start, ``seconds`` its training time without evaluation.
+    ``train_accuracy`` is counted on the fly, over the batches as the changing network saw them.
+    """
+
+    train_samples: int = 0
+    test_samples: int = 0
+    lr: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    train_loss: list[float] = field(default_factory=list)
+    train_correct: list[int] = field(default_factory=list)
+    test_loss: list[float] = field(default_factory=list)
+    test_correct: list[int] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.test_correct)
+
+    @property
+    def train_accuracy(self) -> list[float]:
+        return [100 * correct / self.train_samples for correct in self.train_correct]
+
+    @property
+    def test_accuracy(self) -> list[float]:
+        return [100 * correct / self.test_samples for correct in self.test_correct]
+
+    def table(self) -> str:
+        """The epochs as a Markdown table; "Val" columns are the test loader's."""
+        names = "Epoch LR Time TrainLoss TrainCorrect TrainAcc ValLoss ValCorrect ValAcc".split()
+        lines = ["| " + " | ".join(names) + " |", "|" + " ---: |" * len(names)]
+        for i in range(len(self)):
+            cells = [
+                f"{i + 1}",
+                f"{self.lr[i]:.6f}",
+                f"{self.seconds[i]:.1f} s",
+                f"{self.train_loss[i]:.4f}",
+                f"{self.train_correct[i]}/{self.train_samples}",
+                f"{self.train_accuracy[i]:.2f}",
+                f"{self.test_loss[i]:.4f}",
+                f"{self.test_correct[i]}/{self.test_samples}",
+                f"{self.test_accuracy[i]:.2f}",
+            ]
+            lines.append("| " + " | ".join(cells) + " |")
+        return "\n".join(lines)
+
+    def _repr_markdown_(self) -> str:
+        return self.table()
+
+
+@dataclass(frozen=True)
+class Mistakes:
+    """Misclassified images, one entry each: where they stand, what they are and were taken for.
+
+    ``probabilities`` are the network's for its own answer, ``true_probabilities`` for the label.
+    """
+
+    indices: Tensor
+    labels: Tensor
+    predictions: Tensor
+    probabilities: Tensor
+    true_probabilities: Tensor
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def as_lists(self) -> dict[str, list]:
+        return {name: [round(v, 4) for v in t.tolist()] for name, t in vars(self).items()}
+
+    @classmethod
+    def from_lists(cls, lists: dict[str, list]) -> Mistakes:
+        return cls(**{name: torch.tensor(values) for name, values in lists.items()})
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A model's answers over a loader: ``probabilities`` [N, 10], ``labels`` [N], mean ``loss``."""
+
+    probabilities: Tensor
+    labels: Tensor
+    loss: float
+
+    @property
+    def predictions(self) -> Tensor:
+        return self.probabilities.argmax(1)
+
+    @property
+    def correct(self) -> int:
+        return int((self.predictions == self.labels).sum())
+
+    @property
+    def accuracy(self) -> float:
+        return 100 * self.correct / len(self.labels)
+
+    def mistakes(self) -> Mistakes:
+        """The wrong answers, in the loader's order."""
+        wrong = (self.predictions != self.labels).nonzero().squeeze(1)
+        labels, predictions = self.labels[wrong], self.predictions[wrong]
+        return Mistakes(
+            indices=wrong,
+            labels=labels,
+            predictions=predictions,
+            probabilities=self.probabilities[wrong, predictions],
+            true_probabilities=self.probabilities[wrong, labels],
+        )
+
+
+def default_device() -> torch.device:
+    """CUDA where there is one, else Apple's MPS, else the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+def fit(
+    model: nn.Module,
+    train_loader: Iterable,
+    test_loader: Iterable,
+    *,
+    optimizer: Optimizer,
+    epochs: int,
+    scheduler: LRScheduler | None = None,
+    scheduler_per_step: bool = False,
+    device: torch.device | str | None = None,
+    verbose: bool = True,
+) -> History:
+    """Train ``model`` in place for ``epochs`` and evaluate it after each; return the ``History``.
+
+    ``scheduler`` advances after every epoch, or after every optimizer step with
+    ``scheduler_per_step``. An interrupt (Ctrl-C, the stop button) ends training and returns
+    the epochs that were finished. Raises ``ValueError`` for a number of epochs below 1 or an
+    empty loader, ``TrainingDiverged`` when an epoch's loss is not a number.
+    """
+    if epochs < 1:
+        raise ValueError(f"epochs={epochs} is not at least 1")
+    if len(train_loader) == 0 or len(test_loader) == 0:
+        raise ValueError("a loader is empty: it gives no batch")
+    device = torch.device(device) if device is not None else default_device()
+    model.to(device)
+    history = History()
+    per_step = scheduler if scheduler_per_step else None
+    started = time.perf_counter()
+    try:
+        for epoch in range(epochs):
+            lr = optimizer.param_groups[0]["lr"]
+            if verbose:
+                left = (time.perf_counter() - started) / max(epoch, 1) * (epochs - epoch)
+                note = f", about {left / 60:.1f} min left" if epoch else ""
+                print(f"EPOCH {epoch + 1}/{epochs} (learning rate {lr:.5f}{note})", flush=True)
+            loss, correct, samples, seconds = train_epoch(
+                model, train_loader, optimizer, per_step, device, epoch, verbose
+            )
+            if scheduler is not None and not scheduler_per_step:
+                scheduler.step()
+            test = evaluate(model, test_loader, device)
+            if verbose:
+                print(
+                    f"Test set: Average loss: {test.loss:.4f}, Accuracy: "
+                    f"{test.correct}/{len(test.labels)} ({test.accuracy:.2f}%)\n",
+                    flush=True,
+                )
+            history.train_samples, history.test_samples = samples, len(test.labels)
+            history.lr.append(lr)
+            history.seconds.append(seconds)
+            history.train_loss.append(loss)
+            history.train_correct.append(correct)
+            history.test_loss.append(test.loss)
+            history.test_correct.append(test.correct)
+    except KeyboardInterrupt:
+        print(f"\nInterrupted: {len(history)} of {epochs} epochs are finished and kept.")
+    return history
+
+
+def train_epoch(
+    model: nn.Module,
+    loader: Iterable,
+    optimizer: Optimizer,
+    scheduler: LRScheduler | None,
+    device: torch.device,
+    epoch: int,
+    verbose: bool,
+) -> tuple[float, int, int, float]:
+    """One pass over ``loader``: mean loss, correct answers, samples, seconds."""
+    model.train()
+    # Sums stay on the device: reading them at every step would make the GPU wait.
+    loss_sum = torch.zeros((), device=device)
+    correct = torch.zeros((), dtype=torch.long, device=device)
+    samples = 0
+    started = time.perf_counter()
+    bar = tqdm(loader, file=sys.stdout, disable=not verbose, mininterval=0.5)
+    for step, (x, y) in enumerate(bar):
+        x, y = x.to(device), y.to(device)
+        optimizer.zero_grad()
+        logits = model(x)
+        loss = F.cross_entropy(logits, y)
+        loss.backward()
+        optimizer.step()
+        loss_sum += loss.detach() * len(y)
+        correct += (logits.argmax(1) == y).sum()
+        samples += len(y)
+        last = step + 1 == len(loader)
+        if last or step % 50 == 49:
+            _check_finite(loss.item(), epoch, step, optimizer)
+            bar.set_postfix_str("", refresh=False)
+            bar.set_description_str(
+                f"Loss={loss.item():.4f} Batch_id={step} Accuracy={100 * correct.item() / samples:.2f}",
+                refresh=last,
+            )
+        if scheduler is not None:
+            scheduler.step()
+    return loss_sum.item() / samples, int(correct), samples, time.perf_counter() - started
+
+
+def _check_finite(loss: float, epoch: int, step: int, optimizer: Optimizer) -> None:
+    if not math.isfinite(loss):
+        raise TrainingDiverged(
+            f"the loss is {loss} in epoch {epoch + 1}, step {step + 1}, at learning rate "
+            f"{optimizer.param_groups[0]['lr']:g}. A lower learning rate usually mends it."
+        )
+
+
+@torch.no_grad()
+def evaluate(
+    model: nn.Module, loader: Iterable, device: torch.device | str | None = None
+) -> Evaluation:
+    """The model's answers over ``loader``, in evaluation mode, gathered on the CPU."""
+    device = torch.device(device) if device is not None else default_device()
+    model.to(device).eval()
+    logits, labels = [], []
+    for x, y in loader:
+        logits.append(model(x.to(device)))
+        labels.append(y.to(device))
+    logits, labels = torch.cat(logits), torch.cat(labels)
+    return Evaluation(
+        probabilities=logits.softmax(1).cpu(),
+        labels=labels.cpu(),
+        loss=F.cross_entropy(logits, labels).item(),
+    )
