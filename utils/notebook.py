@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from utils import data, recipes, training
 from utils.lab import report, results
@@ -88,6 +89,7 @@ def this_run(recipe: Recipe, run: NotebookRun, history: History) -> Table:
     Raises ``AssertionError`` where its last accuracy lies below what the recorded seeds make
     credible: below their 99.9 % prediction interval.
     """
+    _leave_outcome(recipe, run, history)
     last = history.test_accuracy[-1]
     rows = [
         ["train accuracy, last epoch", f"{history.train_accuracy[-1]:.2f}"],
@@ -103,3 +105,16 @@ def this_run(recipe: Recipe, run: NotebookRun, history: History) -> Table:
     else:
         rows.append(["credible by the recorded seeds", "– (only for a full run on MNIST)"])
     return Table(["this run", run.images.name], rows)
+
+
+def _leave_outcome(recipe: Recipe, run: NotebookRun, history: History) -> None:
+    """Write what ``python -m utils.lab notebooks`` prints, when that started this notebook."""
+    if folder := os.environ.get("NOTEBOOK_RESULTS"):
+        outcome = {
+            "data": run.images.name,
+            "last": history.test_accuracy[-1],
+            "best": max(history.test_accuracy),
+            "train": history.train_accuracy[-1],
+            "minutes": sum(history.seconds) / 60,
+        }
+        results.write(outcome, Path(folder) / f"{recipe.name}.json")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.optim import SGD, Optimizer
+from torch.optim import SGD, Adam, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from utils import augmentation, data, models, schedules, training
@@ -127,6 +127,7 @@ class Setup:
     test_loader: object
     optimizer: Optimizer
     scheduler: LRScheduler
+    scheduler_per_step: bool
     epochs: int
 
     def fit(self, device=None, verbose: bool = True) -> training.History:
@@ -136,6 +137,7 @@ class Setup:
             self.test_loader,
             optimizer=self.optimizer,
             scheduler=self.scheduler,
+            scheduler_per_step=self.scheduler_per_step,
             epochs=self.epochs,
             device=device,
             verbose=verbose,
@@ -160,7 +162,8 @@ def prepare(
         train_loader=train_loader,
         test_loader=test_loader,
         optimizer=optimizer,
-        scheduler=schedules.build(recipe.schedule, optimizer),
+        scheduler=schedules.build(recipe.schedule, optimizer, recipe.epochs * len(train_loader)),
+        scheduler_per_step=recipe.schedule in schedules.PER_STEP,
         epochs=recipe.epochs,
     )
 
@@ -172,9 +175,11 @@ def build_model(recipe: Recipe, seed: int = 0) -> nn.Module:
 
 
 def build_optimizer(recipe: Recipe, model: nn.Module) -> Optimizer:
-    if recipe.optimizer != "sgd":
-        raise ValueError(f"no optimizer is called {recipe.optimizer!r}. Known: sgd")
-    return SGD(model.parameters(), lr=recipe.lr, momentum=recipe.momentum)
+    if recipe.optimizer == "sgd":
+        return SGD(model.parameters(), lr=recipe.lr, momentum=recipe.momentum)
+    if recipe.optimizer == "adam":
+        return Adam(model.parameters(), lr=recipe.lr, betas=(recipe.momentum, 0.999))
+    raise ValueError(f"no optimizer is called {recipe.optimizer!r}. Known: sgd, adam")
 
 
 def build_loaders(

@@ -1,7 +1,8 @@
 """Learning-rate schedules, by name.
 
-Each entry makes a ``torch.optim.lr_scheduler`` for an optimizer. ``PER_STEP`` names those
-advanced after every optimizer step; the others advance after every epoch.
+Each entry makes a ``torch.optim.lr_scheduler`` from an optimizer, whose rate is the highest the
+schedule reaches, and the run's length in optimizer steps. ``PER_STEP`` names those to advance
+after every step; the others advance after every epoch.
 """
 
 from __future__ import annotations
@@ -9,26 +10,42 @@ from __future__ import annotations
 import difflib
 
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import ConstantLR, LambdaLR, LRScheduler
+from torch.optim.lr_scheduler import ConstantLR, LambdaLR, LRScheduler, OneCycleLR
 
 
-def constant(optimizer: Optimizer) -> LRScheduler:
+def constant(optimizer: Optimizer, steps: int) -> LRScheduler:
     """The optimizer's own rate in every epoch."""
     return ConstantLR(optimizer, factor=1.0)
 
 
-def exponential(optimizer: Optimizer, factor: float = 0.85) -> LRScheduler:
-    """The rate times ``factor ** epoch``, epochs counted from 0 (design B4)."""
-    return LambdaLR(optimizer, lambda epoch: factor**epoch)
+def exponential(optimizer: Optimizer, steps: int) -> LRScheduler:
+    """The rate times ``0.85 ** epoch``, epochs counted from 0 (design B4)."""
+    return LambdaLR(optimizer, lambda epoch: 0.85**epoch)
 
 
-SCHEDULES = {"constant": constant, "exponential": exponential}
+def one_cycle(optimizer: Optimizer, steps: int) -> LRScheduler:
+    """Linearly up from a 25th to the rate over 30 % of the steps, then linearly down to zero.
+
+    The momentum stays as it is: one change at a time.
+    """
+    return OneCycleLR(
+        optimizer,
+        max_lr=[group["lr"] for group in optimizer.param_groups],
+        total_steps=steps,
+        pct_start=0.3,
+        anneal_strategy="linear",
+        cycle_momentum=False,
+    )
 
 
-def build(name: str, optimizer: Optimizer) -> LRScheduler:
-    """The schedule called ``name`` over ``optimizer``; ``ValueError`` for an unknown name."""
+SCHEDULES = {"constant": constant, "exponential": exponential, "one_cycle": one_cycle}
+PER_STEP = {"one_cycle"}
+
+
+def build(name: str, optimizer: Optimizer, steps: int) -> LRScheduler:
+    """The schedule ``name`` for a run of ``steps``; ``ValueError`` for an unknown name."""
     if name not in SCHEDULES:
         near = difflib.get_close_matches(name, SCHEDULES, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ValueError(f"no schedule is called {name!r}{hint} Known: {', '.join(SCHEDULES)}")
-    return SCHEDULES[name](optimizer)
+    return SCHEDULES[name](optimizer, steps)

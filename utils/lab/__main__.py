@@ -38,6 +38,12 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("list", help="the recipes, their changes and what is recorded")
     commands.add_parser("report", help="rewrite the README's tables and assets/figures")
 
+
+    pages = commands.add_parser("notebooks", help="execute the notebooks at full size into build/")
+    pages.add_argument("names", nargs="*", help="notebooks without .ipynb (default: all)")
+    pages.add_argument("--jobs", type=int, help="how many at a time (default: one per core)")
+    pages.add_argument("--in-place", action="store_true", help="rewrite the committed ones too")
+
     chosen = parser.parse_args(arguments)
     try:
         if chosen.command in ("run", "choose"):
@@ -47,6 +53,13 @@ def main(arguments: list[str] | None = None) -> int:
             runner.run_grid(chosen.names or list(recipes.RECIPES), chosen.seeds, images)
         elif chosen.command == "choose":
             choices.run(recipes.get(chosen.name), chosen.lr, chosen.seeds, images)
+        elif chosen.command == "notebooks":
+            from utils.lab import notebooks  # here: recording runs needs no Jupyter
+
+            paths = sorted(notebooks.FOLDER.glob("[0-9]*.ipynb"))
+            if chosen.names:
+                paths = [notebooks.FOLDER / f"{name}.ipynb" for name in chosen.names]
+            return 1 if notebooks.run(paths, notebooks.BUILD, chosen.in_place, chosen.jobs) else 0
         elif chosen.command == "report":
             report.write()
         else:

@@ -1,0 +1,317 @@
+"""Finding, verifying, splitting and serving the data."""
+
+import shutil
+import struct
+
+import numpy as np
+import pytest
+import torch
+
+from utils import augmentation, data, idx
+
+
+def write_set(folder, train=40, test=20, prefix=""):
+    """Four files in MNIST's format with random pixels."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for half, n in (("train", train), ("t10k", test)):
+        pixels = rng.integers(0, 256, (n, 28, 28), dtype=np.uint8)
+        labels = (np.arange(n) % 10).astype(np.uint8)
+        images_file = folder / f"{prefix}{half}-images-idx3-ubyte"
+        images_file.write_bytes(struct.pack(">4I", 2051, n, 28, 28) + pixels.tobytes())
+        labels_file = folder / f"{prefix}{half}-labels-idx1-ubyte"
+        labels_file.write_bytes(struct.pack(">2I", 2049, n) + labels.tobytes())
+    return folder
+
+
+@pytest.fixture
+def no_download(monkeypatch):
+    def refuse(root, md5):
+        raise OSError("no network in this test")
+
+    monkeypatch.setattr(idx, "download_mnist", refuse)
+
+
+# --------------------------------------------------------------------------- which set it is
+
+
+def test_mnist_is_named_by_its_checksums(mnist):
+    assert mnist.name == "MNIST"
+    assert mnist.train_images.shape == (60_000, 28, 28)
+    assert mnist.test_labels.shape == (10_000,)
+    published = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+    assert list(data.class_counts(mnist.train_labels).values()) == published
+
+
+def test_the_normalization_constants_are_the_training_sets(mnist):
+    pixels = mnist.train_images.double() / 255
+    assert round(pixels.mean().item(), 4) == data.MEAN
+    assert round(pixels.std().item(), 4) == data.STD
+
+
+def test_the_5k_digits_are_mnist_training_images(digits, mnist):
+    originals = {image.tobytes() for image in mnist.train_images.numpy()}
+    ours = torch.cat([digits.train_images, digits.test_images]).numpy()
+    assert len(ours) == 5000
+    assert all(image.tobytes() in originals for image in ours)
+
+
+def test_the_5k_split_is_stratified_and_fixed(digits):
+    assert digits.name == "MNIST-5k"
+    assert set(data.class_counts(digits.train_labels).values()) == {400}
+    assert set(data.class_counts(digits.test_labels).values()) == {100}
+    assert torch.equal(data.load("mnist-5k").train_images, digits.train_images)
+
+
+@pytest.mark.parametrize("below", ["FashionMNIST/raw", "FashionMNIST", "."])
+def test_another_set_is_used_under_its_own_name(tmp_path, below):
+    write_set(tmp_path / "FashionMNIST" / "raw")
+    root = {".": tmp_path}.get(below, tmp_path / below)
+    found = data.load("mnist", root)
+    assert found.name == "FashionMNIST (not MNIST)"
+    assert found.train_images.shape == (40, 28, 28)
+    assert found.train_labels.dtype == torch.int64
+
+
+def test_emnist_digits_are_found_by_their_prefix(tmp_path):
+    folder = write_set(tmp_path / "EMNIST" / "raw", prefix="emnist-digits-")
+    for path in list(folder.iterdir()):
+        shutil.copy(path, folder / path.name.replace("digits", "letters"))
+    assert data.load("mnist", tmp_path).name == "EMNIST (not MNIST)"
+
+
+def test_several_sets_under_one_root_are_not_guessed(tmp_path, no_download):
+    write_set(tmp_path / "KMNIST" / "raw")
+    write_set(tmp_path / "FashionMNIST" / "raw")
+    with pytest.raises(RuntimeError, match=r"several sets \(FashionMNIST, KMNIST\)"):
+        data.load("mnist", tmp_path)
+
+
+def test_the_environment_names_the_root(tmp_path, monkeypatch):
+    write_set(tmp_path / "KMNIST" / "raw")
+    monkeypatch.setenv("MNIST_ROOT", str(tmp_path))
+    assert data.load().name == "KMNIST (not MNIST)"
+
+
+# --------------------------------------------------------------------------- what is wrong
+
+
+def test_a_folder_that_says_mnist_must_hold_mnist(tmp_path, no_download):
+    write_set(tmp_path / "MNIST" / "raw")
+    with pytest.raises(RuntimeError, match=r"train-images-idx3-ubyte is broken: its content"):
+        data.load("mnist", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("file", "damage", "message"),
+    [
+        ("train-images-idx3-ubyte", lambda b: b[:10], "10 bytes, too few for the 16-byte header"),
+        ("train-images-idx3-ubyte", lambda b: b[:-1], "its header announces 31,376"),
+        ("t10k-images-idx3-ubyte", lambda b: b + b"x", "its header announces 15,696"),
+        ("train-labels-idx1-ubyte", lambda b: b"", "0 bytes, too few"),
+        ("t10k-labels-idx1-ubyte", lambda b: b"\1" + b[1:], "magic number"),
+        ("train-labels-idx1-ubyte", lambda b: b[:-1] + b"\12", "a label 10, expected 0..9"),
+        (
+            "train-images-idx3-ubyte",
+            lambda b: struct.pack(">4I", 2051, 40, 14, 56) + b[16:],
+            "its images are 14x56",
+        ),
+        (
+            "train-labels-idx1-ubyte",
+            lambda b: struct.pack(">2I", 2049, 39) + b[8:-1],
+            "40 train images but 39 train labels",
+        ),
+        (
+            "train-images-idx3-ubyte",
+            lambda b: struct.pack(">4I", 2051, 0, 28, 28),
+            "announces 0 items",
+        ),
+    ],
+)
+def test_a_damaged_file_is_named_with_its_damage(tmp_path, file, damage, message):
+    folder = write_set(tmp_path / "KMNIST" / "raw")
+    path = folder / file
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(RuntimeError, match=message) as caught:
+        data.load("auto", tmp_path)
+    assert str(folder) in str(caught.value)
+
+
+def test_without_mnist_auto_says_so_and_uses_the_5k(tmp_path, no_download, capsys):
+    with pytest.warns(UserWarning, match="MNIST-5k"):
+        images = data.load("auto", tmp_path)
+    assert images.name == "MNIST-5k"
+    assert "MNIST_ROOT" in capsys.readouterr().out
+
+
+def test_without_mnist_the_strict_source_says_what_it_tried(tmp_path, no_download):
+    with pytest.raises(RuntimeError, match=r"(?s)does not hold.*download: no network.*Remedy"):
+        data.load("mnist", tmp_path)
+
+
+def test_an_unknown_source_is_refused():
+    with pytest.raises(ValueError, match="source='cifar' is not one of auto, mnist, mnist-5k"):
+        data.load("cifar")
+
+
+def test_a_download_is_verified_and_leaves_all_or_nothing(tmp_path, monkeypatch):
+    import torchvision.datasets
+
+    def fake(self, root, download):
+        write_set(tmp_path / root / self.__class__.__name__ / "raw")
+
+    monkeypatch.setattr(torchvision.datasets.MNIST, "__init__", fake)
+    with pytest.raises(RuntimeError, match="downloaded train-images-idx3-ubyte has md5"):
+        idx.download_mnist(tmp_path / "data", data.MNIST_MD5)
+    assert list((tmp_path / "data").iterdir()) == []
+
+
+def test_a_verified_download_replaces_a_broken_set(tmp_path, monkeypatch):
+    import hashlib
+
+    import torchvision.datasets
+
+    def fake(self, root, download):
+        write_set(tmp_path / root / self.__class__.__name__ / "raw")
+
+    good = write_set(tmp_path / "good")
+    sums = {
+        part: hashlib.md5(path.read_bytes()).hexdigest()
+        for part, path in idx.four_files(good).items()
+    }
+    monkeypatch.setattr(data, "MNIST_MD5", sums)
+    monkeypatch.setattr(torchvision.datasets.MNIST, "__init__", fake)
+    broken = write_set(tmp_path / "data" / "MNIST" / "raw")
+    (broken / "train-images-idx3-ubyte").write_bytes(b"cut short")
+    assert data.load("mnist", tmp_path / "data").is_mnist
+    assert sorted(path.name for path in (tmp_path / "data").iterdir()) == ["MNIST"]
+
+
+# --------------------------------------------------------------------------- splitting
+
+
+def test_the_validation_split_is_stratified_disjoint_and_fixed(mnist):
+    split = data.validation_split(mnist)
+    assert len(split.train_labels) == 50_000 and len(split.test_labels) == 10_000
+    whole = data.class_counts(mnist.train_labels)
+    for digit, count in data.class_counts(split.test_labels).items():
+        assert abs(count - whole[digit] / 6) <= 1
+    again = data.validation_split(mnist)
+    assert torch.equal(split.test_images, again.test_images)
+    kept, held = (
+        {image.tobytes() for image in half.numpy()}
+        for half in (split.train_images, split.test_images)
+    )
+    assert not kept & held
+
+
+def test_the_validation_split_leaves_the_test_set_out(digits):
+    split = data.validation_split(digits, 1000)
+    test = {image.tobytes() for image in digits.test_images.numpy()}
+    assert not test & {image.tobytes() for image in split.test_images.numpy()}
+    assert split.name == "MNIST-5k validation"
+
+
+@pytest.mark.parametrize("size", [0, -1, 101])
+def test_a_split_that_cannot_be_is_refused(size):
+    with pytest.raises(ValueError, match=f"size={size} is not within 1..100"):
+        data.stratified_indices(torch.arange(100) % 10, size, seed=0)
+
+
+# --------------------------------------------------------------------------- loaders
+
+
+def epoch(loader):
+    batches = list(loader)
+    return torch.cat([x for x, _ in batches]), torch.cat([y for _, y in batches])
+
+
+def make(kind, images, labels, workers=0, seed=0, augment=True, shuffle=True, batch_size=32):
+    policy = augmentation.build("rotate_perspective") if augment else None
+    options = {"batch_size": batch_size, "shuffle": shuffle, "seed": seed}
+    if kind == "stock":
+        return data.stock_loader(images, labels, transform=policy, workers=workers, **options)
+    engine = augmentation.BatchedPolicy(policy) if policy else None
+    return data.MemoryLoader(images, labels, augment=engine, **options)
+
+
+@pytest.fixture
+def few(digits):
+    at = torch.arange(0, 4000, 40)
+    return digits.train_images[at], digits.train_labels[at]
+
+
+def test_both_loaders_give_the_same_plain_batches(few):
+    options = {"augment": False, "shuffle": False}
+    stock, memory = make("stock", *few, **options), make("memory", *few, **options)
+    assert len(stock) == len(memory) == 4
+    for (x, y), (u, v) in zip(stock, memory, strict=True):
+        assert x.dtype == u.dtype == torch.float32 and y.dtype == v.dtype == torch.int64
+        assert x.shape[1:] == (1, 28, 28)
+        torch.testing.assert_close(x, u)
+        assert torch.equal(y, v)
+
+
+def test_a_batch_is_normalized_by_hand(few):
+    (x, _), *_ = make("memory", *few, augment=False, shuffle=False)
+    pixel = few[0][3, 14, 14].item()
+    assert x[3, 0, 14, 14].item() == pytest.approx((pixel / 255 - 0.1307) / 0.3081, abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["stock", "memory"])
+def test_every_image_comes_once_an_epoch(few, kind):
+    x, y = epoch(make(kind, *few, augment=False))
+    expected = data.normalize(few[0])
+    assert sorted(x.sum((1, 2, 3)).tolist()) == pytest.approx(
+        sorted(expected.sum((1, 2, 3)).tolist()), abs=1e-3
+    )
+    assert torch.equal(y.sort().values, few[1].sort().values)
+
+
+@pytest.mark.parametrize("kind", ["stock", "memory"])
+def test_two_epochs_differ_and_two_runs_agree(few, kind):
+    loader, again = make(kind, *few), make(kind, *few)
+    first, second = epoch(loader), epoch(loader)
+    assert not torch.equal(first[1], second[1])
+    for ours in (first, second):
+        theirs = epoch(again)
+        assert torch.equal(ours[0], theirs[0]) and torch.equal(ours[1], theirs[1])
+    assert not torch.equal(first[0], epoch(make(kind, *few, seed=1))[0])
+
+
+def test_any_number_of_workers_gives_the_same_batches(few):
+    loaders = [make("stock", *few, workers=workers) for workers in (0, 1, 2)]
+    for _ in range(2):  # the second epoch too: worker processes start anew
+        (x, y), *others = [epoch(loader) for loader in loaders]
+        for u, v in others:
+            assert torch.equal(x, u) and torch.equal(y, v)
+
+
+@pytest.mark.parametrize(("kind", "workers"), [("stock", 2), ("memory", 0)])
+def test_workers_and_epochs_augment_one_image_differently(few, kind, workers):
+    same = few[0][:1].expand(64, 28, 28).contiguous()
+    loader = make(kind, same, torch.zeros(64, dtype=torch.int64), workers=workers, batch_size=8)
+    seen = {image.numpy().tobytes() for _ in range(2) for image in epoch(loader)[0]}
+    assert len(seen) > 120, "of 128 draws (2 epochs, 2 workers) almost none should repeat"
+
+
+@pytest.mark.parametrize("kind", ["stock", "memory"])
+@pytest.mark.parametrize(
+    ("images", "labels", "message"),
+    [
+        (torch.zeros(2, 28, 27, dtype=torch.uint8), torch.zeros(2).long(), "expected uint8"),
+        (torch.zeros(2, 28, 28), torch.zeros(2).long(), "images are torch.float32"),
+        (torch.zeros(2, 28, 28, dtype=torch.uint8), torch.zeros(3).long(), r"int64 \[2\]"),
+        (torch.zeros(2, 28, 28, dtype=torch.uint8), torch.tensor([0, 10]), "from 0 to 10"),
+        (torch.zeros(0, 28, 28, dtype=torch.uint8), torch.zeros(0).long(), "no images"),
+    ],
+)
+def test_loaders_refuse_what_is_not_a_labelled_set(kind, images, labels, message):
+    with pytest.raises(ValueError, match=message):
+        make(kind, images, labels, augment=False)
+
+
+@pytest.mark.parametrize("kind", ["stock", "memory"])
+def test_loaders_refuse_an_impossible_batch_size(few, kind):
+    with pytest.raises(ValueError, match="batch_size=0 is not at least 1"):
+        make(kind, *few, batch_size=0)

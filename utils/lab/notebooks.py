@@ -1,0 +1,172 @@
+"""Execute the notebooks at full size, several at a time, with live progress.
+
+``python -m utils.lab notebooks`` writes executed notebooks and HTML pages to build/ and prints
+what each run reached beside the recorded seeds. ``--in-place`` rewrites the committed ones.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbconvert import HTMLExporter
+
+from utils import recipes
+from utils.lab import report
+from utils.lab.statistics import estimate
+from utils.tables import Table
+
+FOLDER = report.ROOT / "notebooks"
+BUILD = report.ROOT / "build"
+CELL_TIMEOUT_S = 3600
+
+
+class Progress:
+    """The latest line of every running notebook: redrawn on a terminal, else one line an epoch."""
+
+    def __init__(self, names: list[str]):
+        self.latest = dict.fromkeys(names, "waiting")
+        self.started = time.perf_counter()
+        self.live = sys.stdout.isatty()
+        self.drawn = False
+
+    def update(self, name: str, line: str, finished_line: bool) -> None:
+        self.latest[name] = line
+        if self.live:
+            self._redraw()
+        elif finished_line:
+            seconds = time.perf_counter() - self.started
+            print(f"{seconds:5.0f} s  {name}: {line}", flush=True)
+
+    def _redraw(self) -> None:
+        up = f"\x1b[{len(self.latest)}A" if self.drawn else ""
+        width = os.get_terminal_size().columns - 1
+        lines = [f"{name}: {line}"[:width] for name, line in self.latest.items()]
+        sys.stdout.write(up + "".join(f"\x1b[2K{line}\n" for line in lines))
+        sys.stdout.flush()
+        self.drawn = True
+
+
+class Client(NotebookClient):
+    """Runs one notebook and passes on what its training cell prints while it prints it."""
+
+    def watch(self, name: str, progress: Progress) -> Client:
+        self._name, self._progress, self._epoch = name, progress, ""
+        return self
+
+    def process_message(self, msg, cell, cell_index):
+        if msg["msg_type"] == "stream" and hasattr(self, "_progress"):
+            for line in re.split(r"[\r\n]+", msg["content"]["text"]):
+                self._pass_on(line.strip())
+        return super().process_message(msg, cell, cell_index)
+
+    def _pass_on(self, line: str) -> None:
+        if line.startswith("EPOCH "):
+            self._epoch = line.removeprefix("EPOCH ")
+        elif line.startswith("Test set:"):
+            self._progress.update(self._name, f"epoch {self._epoch}  {line}", True)
+        elif "Loss=" in line:
+            self._progress.update(self._name, f"epoch {self._epoch}  {line}", False)
+
+
+def run(paths: list[Path], out: Path, in_place: bool, jobs: int | None = None) -> int:
+    """Execute ``paths``; return how many failed. Each failure names its notebook and cell."""
+    jobs = jobs or min(len(paths), os.cpu_count() or 1)
+    out.mkdir(parents=True, exist_ok=True)
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+    # Kernels inherit these: one thread each where notebooks share the cores, as recorded runs.
+    os.environ |= {"OMP_NUM_THREADS": str(threads), "NOTEBOOK_RESULTS": str(out.resolve())}
+    for stale in out.glob("*.json"):
+        stale.unlink()
+    print(f"Running {len(paths)} notebooks, {jobs} at a time, {threads} thread(s) each.", flush=True)
+    progress = Progress([path.stem for path in paths])
+    with ThreadPoolExecutor(jobs) as pool:
+        failures = [
+            failure
+            for failure in pool.map(lambda path: _run_one(path, out, in_place, progress), paths)
+            if failure
+        ]
+    for failure in failures:
+        print(f"\nFAILED {failure}", file=sys.stderr)
+    print(f"\n{outcome(out)}\n\nExecuted notebooks and pages: {out}/")
+    return len(failures)
+
+
+def _run_one(path: Path, out: Path, in_place: bool, progress: Progress) -> str:
+    notebook = nbformat.read(path, as_version=4)
+    client = Client(
+        notebook,
+        timeout=CELL_TIMEOUT_S,
+        kernel_name="python3",
+        record_timing=False,
+        coalesce_streams=True,
+        resources={"metadata": {"path": str(path.parent)}},
+    ).watch(path.stem, progress)
+    progress.update(path.stem, "starting", True)
+    try:
+        client.execute()
+    except CellExecutionError as error:
+        progress.update(path.stem, "failed", True)
+        return f"{path.name}: {error}"
+    finally:
+        tidy(notebook)
+        _write(out / path.name, nbformat.writes(notebook) + "\n")
+        page, _ = HTMLExporter().from_notebook_node(notebook)
+        _write(out / f"{path.stem}.html", page)
+    if in_place:
+        _write(path, nbformat.writes(notebook) + "\n")
+    progress.update(path.stem, "done", True)
+    return ""
+
+
+def tidy(notebook: nbformat.NotebookNode) -> None:
+    """Keep of the metadata what a reader needs; join a stream's pieces as a terminal shows them."""
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook.metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags")
+        cell.metadata = {"tags": tags} if tags else {}
+        for output in cell.get("outputs", []):
+            output.pop("metadata", None) if output.output_type == "stream" else None
+            if output.output_type in ("display_data", "execute_result"):
+                output.metadata = {}
+
+
+def _write(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.part")
+    temporary.write_text(text)
+    os.replace(temporary, path)
+
+
+def outcome(out: Path) -> Table:
+    """What the notebooks in ``out`` reached, beside the recorded seeds."""
+    rows = []
+    for recipe in recipes.STEPS:
+        path = out / f"{recipe.name}.json"
+        if not path.exists():
+            continue
+        found = json.loads(path.read_text())
+        rows.append(
+            [
+                f"{recipe.name[:2]} {recipe.title}",
+                report.change_in_words(recipe),
+                found["data"],
+                f"{found['train']:.2f}",
+                f"{found['last']:.2f}",
+                f"{found['best']:.2f}",
+                report.mean_std(estimate(report.last_accuracies(recipe.name))),
+                f"{recipes.PUBLISHED[recipe.name].test:.2f}",
+                f"{found['minutes']:.1f}",
+            ]
+        )
+    columns = ["step", "the one change", "data", "train", "test, last epoch", "best epoch"]
+    columns += ["recorded seeds (MNIST)", "published", "minutes of training"]
+    return Table(columns, rows)
