@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import difflib
 
-from torch.optim import Optimizer
+import torch
+from torch import nn
+from torch.optim import SGD, Optimizer
 from torch.optim.lr_scheduler import ConstantLR, LambdaLR, LRScheduler, OneCycleLR
 
 
@@ -49,3 +51,16 @@ def build(name: str, optimizer: Optimizer, steps: int) -> LRScheduler:
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ValueError(f"no schedule is called {name!r}{hint} Known: {', '.join(SCHEDULES)}")
     return SCHEDULES[name](optimizer, steps)
+
+
+def rates(name: str, lr: float, epochs: int, steps_per_epoch: int) -> list[float]:
+    """The rate at the start of each epoch of such a run, found by running the schedule itself."""
+    optimizer = SGD([nn.Parameter(torch.zeros(1))], lr=lr)
+    scheduler = build(name, optimizer, epochs * steps_per_epoch)
+    found = []
+    for _ in range(epochs):
+        found.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()  # torch warns where a schedule runs ahead of its optimizer
+        for _ in range(steps_per_epoch if name in PER_STEP else 1):
+            scheduler.step()
+    return found

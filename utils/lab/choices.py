@@ -1,64 +1,71 @@
-"""Learning rates, chosen on a validation split: the evidence, recorded.
+"""Learning rates and schedules, chosen on a validation split: the evidence, recorded.
 
 Every candidate trains on 50,000 of the 60,000 training images and is judged on the other
-10,000; the test images are never loaded into such a run.
+10,000; the test images never enter such a run.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+from itertools import product
 from pathlib import Path
 
-from utils import data, recipes
+from utils import data, recipes, training
 from utils.lab import results, runner
 from utils.recipes import Recipe
 from utils.tables import Table
 
 FOLDER = results.FOLDER.parent / "choices"
+LAST = 3  # epochs the judge averages over: at a constant rate a single one is too noisy
 
 
-def run(recipe: Recipe, rates: list[float], seeds: list[int], images: data.ImageSet) -> None:
-    """Record the validation accuracy of each rate and seed that is not recorded yet."""
+def run(
+    recipe: Recipe,
+    rates: list[float],
+    names: list[str] | None,
+    seeds: list[int],
+    images: data.ImageSet,
+) -> None:
+    """Record each rate under each schedule (default: the recipe's) and seed, where missing."""
     held_out = data.validation_split(images)
-    for seed in seeds:
-        for lr in rates:
-            path = FOLDER / recipe.name / f"lr-{lr:g}-seed-{seed}.json"
-            if not path.exists():
-                candidate = dataclasses.replace(recipe, lr=lr)
-                results.write(_validate(candidate, seed, held_out), path)
-            print(f"{recipe.name} lr {lr:g} seed {seed}: {_outcome(path)}", flush=True)
+    for seed, schedule, lr in product(seeds, names or [recipe.schedule], rates):
+        path = FOLDER / recipe.name / f"{schedule}-{lr:g}-seed-{seed}.json"
+        if not path.exists():
+            candidate = dataclasses.replace(recipe, lr=lr, schedule=schedule)
+            results.write(_validate(candidate, seed, held_out), path)
+        judged = judge(json.loads(path.read_text()))
+        print(f"{recipe.name} {schedule} {lr:g} seed {seed}: {judged}", flush=True)
 
 
 def _validate(candidate: Recipe, seed: int, held_out: data.ImageSet) -> dict:
     try:
-        return runner.run(candidate, seed, held_out, verbose=False)
-    except runner.training.TrainingDiverged as error:
+        result = runner.run(candidate, seed, held_out, verbose=False)
+    except training.TrainingDiverged as error:
         return {"recipe": candidate.settings(), "seed": seed, "diverged": str(error)}
+    del result["misclassified"]
+    return result
 
 
-def _outcome(path: Path) -> str:
-    result = json.loads(path.read_text())
-    return result.get("diverged") or f"{mean_of_last(result):.3f} (mean of the last 3 epochs)"
-
-
-def mean_of_last(result: dict, epochs: int = 3) -> float:
-    """The judge: at a constant rate a single epoch is too noisy to choose by."""
+def judge(result: dict) -> str:
+    """Validation accuracy, the mean of the last epochs."""
+    if "diverged" in result:
+        return "diverged"
     history = result["history"]
-    return 100 * sum(history["test_correct"][-epochs:]) / epochs / history["test_samples"]
+    return f"{100 * sum(history['test_correct'][-LAST:]) / LAST / history['test_samples']:.2f}"
 
 
 def table() -> Table:
-    """Every recorded candidate: validation accuracy by recipe and learning rate."""
+    """Every recorded candidate by recipe, schedule and learning rate."""
     rows = []
-    for name in recipes.RECIPES:
-        by_rate: dict[float, list[str]] = {}
-        for path in (FOLDER / name).glob("lr-*-seed-*.json"):
+    for name, recipe in recipes.RECIPES.items():
+        candidates: dict[tuple, list[str]] = {}
+        for path in sorted((FOLDER / name).glob("*.json")):
             result = json.loads(path.read_text())
-            lr = result["recipe"]["lr"]
-            judged = "diverged" if "diverged" in result else f"{mean_of_last(result):.2f}"
-            by_rate.setdefault(lr, []).append(judged)
-        for lr, judged in sorted(by_rate.items()):
-            chosen = "✓" if lr == recipes.get(name).lr else ""
-            rows.append([name, f"{lr:g}", ", ".join(sorted(judged)), chosen])
-    return Table(["recipe", "learning rate", "validation accuracy, one figure a seed", "chosen"], rows)
+            tried = result["recipe"]["schedule"], result["recipe"]["lr"]
+            candidates.setdefault(tried, []).append(judge(result))
+        for (schedule, lr), judged in sorted(candidates.items()):
+            chosen = "✓" if (schedule, lr) == (recipe.schedule, recipe.lr) else ""
+            rows.append([name, schedule, f"{lr:g}", ", ".join(judged), chosen])
+    columns = ["step", "schedule", "learning rate", "validation accuracy, one a seed", "chosen"]
+    return Table(columns, rows)

@@ -52,9 +52,9 @@ def run(recipe: Recipe, seed: int, images: data.ImageSet, device=None, verbose=T
 
 def run_grid(names: list[str], seeds: list[int], images: data.ImageSet, folder=results.FOLDER):
     """Run every recipe with every seed that is not recorded yet; write each as it ends."""
+    chosen = [recipes.get(name) for name in names]
     if not images.is_mnist and Path(folder).resolve() == results.FOLDER:
         raise ValueError(f"this is {images.name}: only runs on MNIST are recorded in {folder}")
-    chosen = [recipes.get(name) for name in names]
     todo = [(recipe, seed) for seed in seeds for recipe in chosen]
     for at, (recipe, seed) in enumerate(todo, 1):
         path = results.path_of(recipe, seed, folder)

@@ -1,0 +1,91 @@
+"""One change per step, by test; and what a recipe refuses."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from utils import augmentation, data, models, recipes
+
+# What each step's title allows it to change, and nothing else.
+ALLOWED = {
+    "02_regularization": {"batch_norm", "dropout"},
+    "03_augmentation": {"augmentation"},
+    "04_lr_scheduler": {"schedule"},
+}
+
+
+@pytest.mark.parametrize("recipe", recipes.STEPS[1:], ids=lambda recipe: recipe.name)
+def test_a_step_changes_only_what_its_title_says(recipe):
+    changed = recipes.difference(recipes.previous(recipe), recipe)
+    assert changed.keys() == ALLOWED[recipe.name]
+    assert all(before != after for before, after in changed.values())
+
+
+def test_the_stock_engine_is_step_03_with_another_engine():
+    found = recipes.difference(recipes.AUGMENTATION, recipes.STOCK_AUGMENTATION)
+    assert found == {"engine": ("batched", "albumentations")}
+
+
+def test_the_first_step_has_none_before_it():
+    assert recipes.previous(recipes.SKELETON) is None
+
+
+@pytest.mark.parametrize("recipe", recipes.STEPS, ids=lambda recipe: recipe.name)
+def test_a_step_has_the_published_number_of_parameters(recipe):
+    found = models.count_parameters(recipes.build_model(recipe))
+    assert found == recipes.PUBLISHED[recipe.name].parameters
+
+
+def test_every_setting_decides_something():
+    """A recipe's settings are all its fields but its name and title."""
+    fields = {field.name for field in dataclasses.fields(recipes.Recipe)}
+    assert recipes.SKELETON.settings().keys() == fields - {"name", "title"}
+
+
+def test_names_are_unique_and_each_step_has_a_target():
+    assert len(recipes.RECIPES) == len(recipes.STEPS) + 1
+    names = {recipe.name for recipe in recipes.STEPS}
+    assert names == recipes.TARGETS.keys() == recipes.PUBLISHED.keys()
+
+
+def test_a_recipe_becomes_the_pieces_it_names(digits):
+    setup = recipes.prepare(recipes.AUGMENTATION, digits, 0, "cpu")
+    assert setup.optimizer.param_groups[0]["lr"] == recipes.AUGMENTATION.lr
+    assert setup.optimizer.param_groups[0]["momentum"] == 0.9
+    assert isinstance(setup.train_loader.augment, augmentation.BatchedPolicy)
+    assert setup.train_loader.batch_size == 128 and setup.train_loader.shuffle
+    assert setup.test_loader.augment is None and not setup.test_loader.shuffle
+    stock = recipes.prepare(recipes.STOCK_AUGMENTATION, digits, 0, "cpu")
+    assert isinstance(stock.train_loader, torch.utils.data.DataLoader)
+    plain = recipes.prepare(recipes.REGULARIZATION, digits, 0, "cpu")
+    assert isinstance(plain.train_loader, data.MemoryLoader) and plain.train_loader.augment is None
+
+
+def test_the_same_seed_shares_its_weights_and_order_across_steps(digits):
+    """What pairs two recipes: at one seed they see the images in the same order."""
+    orders = []
+    for recipe in (recipes.REGULARIZATION, recipes.AUGMENTATION):
+        loader = recipes.prepare(recipe, digits, 5, "cpu").train_loader
+        orders.append(torch.cat([y for _, y in loader]))
+    assert torch.equal(*orders)
+
+
+def test_an_unknown_recipe_suggests_the_nearest():
+    with pytest.raises(ValueError, match="did you mean '03_augmentation'"):
+        recipes.get("03_augmentatoin")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"optimizer": "lion"}, "no optimizer is called 'lion'"),
+        ({"schedule": "exponentail"}, "did you mean 'exponential'"),
+        ({"engine": "turbo"}, "engine='turbo' is neither"),
+        ({"augmentation": "blur"}, "no policy is called 'blur'"),
+        ({"batch_size": -1}, "batch_size=-1 is not at least 1"),
+    ],
+)
+def test_a_recipe_that_cannot_be_built_says_why(digits, change, message):
+    with pytest.raises(ValueError, match=message):
+        recipes.prepare(dataclasses.replace(recipes.SKELETON, **change), digits, 0, "cpu")
