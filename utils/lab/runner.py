@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 import subprocess
@@ -23,6 +24,7 @@ PACKAGES = ("torch", "torchvision", "numpy", "albumentations", "opencv-python-he
 def run(recipe: Recipe, seed: int, images: data.ImageSet, device=None, verbose=True) -> dict:
     """Train and evaluate once; return the result as plain data (see ``results.KEYS``)."""
     device = torch.device(device or training.default_device())
+    commit = _git_commit()
     started = time.perf_counter()
     setup = recipes.prepare(recipe, images, seed, device)
     history = setup.fit(device, verbose=verbose)
@@ -46,7 +48,7 @@ def run(recipe: Recipe, seed: int, images: data.ImageSet, device=None, verbose=T
         "machine": _machine(device),
         "device": device.type,
         "threads": torch.get_num_threads(),
-        "git_commit": _git_commit(),
+        "git_commit": commit,
     }
 
 
@@ -87,6 +89,7 @@ def _machine(device: torch.device) -> str:
     return f"{model}, {os.cpu_count()} cores"
 
 
+@functools.cache  # read when the first run starts: later edits are not what is running
 def _git_commit() -> str:
     """The commit the code stands at, with ``+changes`` where files under utils/ differ from it."""
     folder = Path(__file__).resolve().parents[2]
