@@ -10,6 +10,8 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from utils import data, recipes, training
 from utils.lab import report, results
 from utils.lab.statistics import estimate, prediction_interval
@@ -61,8 +63,48 @@ def recorded(recipe: Recipe) -> Table:
                 f"{published.test:.2f} ({published.source})",
             ]
         )
-    columns = ["step", "test, last epoch", "each seed", "best epoch: mean (most)", "published"]
+    columns = ["step", "test, last epoch", "seeds 0 to 4", "best epoch: mean (most)", "published"]
     return Table(columns, rows)
+
+
+PAIRS = ((4, 9), (2, 5), (8, 9), (1, 7), (1, 2))  # what design B's analysis names
+
+
+def facts(recipe: Recipe) -> Table:
+    """What the analysis rests on: the recorded seeds of this step and of the step before it."""
+    steps = [step for step in (recipes.previous(recipe), recipe) if step is not None]
+    columns = [_facts_of(results.reported(step.name)) for step in steps]
+    rows = [[name, *(column[name] for column in columns)] for name in columns[0]]
+    return Table(["mean over 5 seeds", *(f"step {step.name[:2]}" for step in steps)], rows)
+
+
+def _facts_of(runs: list[dict]) -> dict[str, str]:
+    histories = [report.history_of(run) for run in runs]
+    late = np.array([history.test_accuracy[-5:] for history in histories])
+    test = np.array([history.test_accuracy for history in histories])
+    train = np.mean([history.train_accuracy[-1] for history in histories])
+    seconds = np.mean([np.mean(history.seconds) for history in histories])
+    found = {
+        "train accuracy, last epoch (%)": f"{train:.2f}",
+        "test accuracy, last epoch (%)": f"{test[:, -1].mean():.2f}",
+        "train less test (points)": f"{train - test[:, -1].mean():+.2f}",
+        "test accuracy after 3 epochs (%)": f"{test[:, 2].mean():.2f}",
+        "swing of the last 5 epochs (std, points)": f"{late.std(1, ddof=1).mean():.3f}",
+        "worst of the last 5 epochs, any seed (%)": f"{late.min():.2f}",
+        "epochs of the last 5 at 99.40 % or more": f"{(late >= 99.4).sum(1).mean():.1f}",
+        "best epoch less last epoch (points)": f"{(test.max(1) - test[:, -1]).mean():.2f}",
+        "seconds per epoch, one thread": f"{seconds:.1f}",
+    }
+    wrong = [run["misclassified"] for run in runs]
+    for a, b in PAIRS:
+        confused = [_times(mistakes, a, b) for mistakes in wrong]
+        found[f"mistakes between {a} and {b}, of 10,000"] = f"{np.mean(confused):.1f}"
+    return found
+
+
+def _times(mistakes: dict, a: int, b: int) -> int:
+    both = zip(mistakes["labels"], mistakes["predictions"], strict=True)
+    return sum({true, taken} == {a, b} for true, taken in both)
 
 
 def gain(recipe: Recipe) -> str:

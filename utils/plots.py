@@ -14,7 +14,7 @@ import numpy as np
 import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 from torch import Tensor, nn
 
 from utils import receptive_field
@@ -40,11 +40,19 @@ def _title(figure: Figure, finding: str, name: str = "MNIST") -> None:
 
 def _plain(axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
+    axes.set_axisbelow(True)
     axes.grid(alpha=0.25)
 
 
+def _log_loss(axes) -> None:
+    axes.set(ylabel="mean cross-entropy per image", yscale="log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("")
+
+
 def _show_digit(axes, image, **options) -> None:
-    axes.imshow(image, cmap="gray", vmin=0, vmax=255, **options)
+    axes.imshow(image.numpy(), cmap="gray", vmin=0, vmax=255, **options)
     axes.set_xticks([])
     axes.set_yticks([])
 
@@ -53,12 +61,11 @@ def _show_digit(axes, image, **options) -> None:
 
 
 def sample_grid(images: Tensor, labels: Tensor, name: str, columns: int = 15) -> Figure:
-    """The first two images of each class' row: ten rows in two halves, ``columns`` wide."""
+    """The first images of every class, a row each: 0 to 4 on the left, 5 to 9 on the right."""
     figure, axes = _figure(5, columns, height=3.7)
-    picks = [(labels == digit).nonzero().flatten()[: columns // 2] for digit in range(10)]
-    for digit, members in enumerate(picks):
+    for digit in range(10):
         row, start = digit % 5, (digit // 5) * (columns // 2 + 1)
-        axes[row, start].set_ylabel(str(digit), rotation=0, labelpad=10, va="center")
+        members = (labels == digit).nonzero().flatten()[: columns // 2]
         for offset, at in enumerate(members.tolist()):
             _show_digit(axes[row, start + offset], images[at])
     for cell in axes.flat:
@@ -97,18 +104,19 @@ def augmented_samples(original: Tensor, engines: dict[str, Sequence[Tensor]], na
 # --------------------------------------------------------------------------- training
 
 
-def learning_rate(rates: Sequence[float]) -> Figure:
-    """The rate of each epoch."""
+def learning_rate(plans: dict[str, Sequence[float]]) -> Figure:
+    """The rate at the start of each epoch, a line per plan; the last plan is the one in use."""
     figure, axes = _figure(height=2.8)
-    epochs = range(1, len(rates) + 1)
-    axes.plot(epochs, rates, "o-", color=BLUE)
-    axes.set(xlabel="epoch", ylabel="learning rate", ylim=(0, 1.08 * max(rates)))
+    styles = [{"ls": "--", "color": GREY}] * (len(plans) - 1) + [{"marker": "o", "color": BLUE}]
+    for (label, rates), style in zip(plans.items(), styles, strict=True):
+        axes.plot(range(1, len(rates) + 1), rates, label=label, **style)
+    axes.set(xlabel="epoch", ylabel="learning rate", ylim=(0, None))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(frameon=False)
     _plain(axes)
-    if min(rates) == max(rates):
-        _title(figure, f"The learning rate stays at {rates[0]:g}")
-    else:
-        _title(figure, f"The learning rate falls from {rates[0]:.3g} to {rates[-1]:.3g}")
+    label, rates = list(plans.items())[-1]
+    top = max(range(len(rates)), key=rates.__getitem__)
+    _title(figure, f"{label}: highest at {rates[top]:.3g} in epoch {top + 1}, {rates[-1]:.3g} in the last")
     return figure
 
 
@@ -119,7 +127,8 @@ def curves(history: History, name: str) -> Figure:
     train, test = {"color": ORANGE, "label": "train"}, {"color": BLUE, "label": "test"}
     left.plot(epochs, history.train_loss, "o-", markersize=3, **train)
     left.plot(epochs, history.test_loss, "s-", markersize=3, **test)
-    left.set(xlabel="epoch", ylabel="mean cross-entropy per image", yscale="log")
+    left.set(xlabel="epoch")
+    _log_loss(left)
     right.plot(epochs, history.train_accuracy, "o-", markersize=3, **train)
     right.plot(epochs, history.test_accuracy, "s-", markersize=3, **test)
     floor = min(history.train_accuracy[1:] + history.test_accuracy[1:], default=0)
@@ -151,7 +160,7 @@ def confusion_matrix(labels: Tensor, predictions: Tensor, name: str) -> Figure:
         square=True,
         linewidths=0.5,
         linecolor="#dddddd",
-        cbar_kws={"label": "mistakes"},
+        cbar_kws={"label": "mistakes", "ticks": MaxNLocator(integer=True)},
         annot_kws={"fontsize": 9},
         ax=axes,
     )
@@ -249,7 +258,7 @@ def receptive_field_growth(model: nn.Module, image: Tensor, name: str) -> Figure
     """What the middle output of each layer sees of one digit, as a square that grows."""
     rows = receptive_field.rows(model)
     fields = sorted({row.r_out for row in rows})
-    figure, axes = _figure(1, len(fields), height=2.2)
+    figure, axes = _figure(1, len(fields), height=1.9)
     for cell, field in zip(np.atleast_1d(axes), fields, strict=True):
         _show_digit(cell, image, extent=(0, 28, 28, 0))
         side = min(field, 28)
@@ -303,7 +312,7 @@ def seed_curves(histories: Sequence[History], title: str) -> Figure:
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.legend(frameon=False)
             _plain(axes)
-    left.set(ylabel="mean cross-entropy per image", yscale="log")
+    _log_loss(left)
     right.set(ylabel="accuracy in %", ylim=(97.5, 99.8))
     _title(figure, title)
     return figure

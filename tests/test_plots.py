@@ -1,0 +1,145 @@
+"""Every picture: made, labelled, titled with its finding, and honest about which set it shows."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from utils import plots, recipes
+from utils.training import Evaluation, History
+
+
+def history(epochs=4):
+    return History(
+        train_samples=1000,
+        test_samples=500,
+        lr=[0.1] * epochs,
+        seconds=[1.0] * epochs,
+        train_loss=np.linspace(0.5, 0.1, epochs).tolist(),
+        train_correct=np.linspace(900, 980, epochs).astype(int).tolist(),
+        test_loss=np.linspace(0.4, 0.05, epochs).tolist(),
+        test_correct=np.linspace(450, 495, epochs).astype(int).tolist(),
+    )
+
+
+def answers(labels):
+    probabilities = torch.full((len(labels), 10), 0.02)
+    predictions = labels.clone()
+    predictions[:7] = (labels[:7] + 1) % 10
+    probabilities[torch.arange(len(labels)), predictions] = 0.82
+    return Evaluation(probabilities, labels, loss=0.1)
+
+
+def pictures(digits, name):
+    images, labels = digits.test_images, digits.test_labels
+    found = answers(labels)
+    model = recipes.build_model(recipes.REGULARIZATION)
+    return {
+        "sample_grid": plots.sample_grid(images, labels, name),
+        "class_spread": plots.class_spread({d: 100 + d for d in range(10)}, name),
+        "augmented_samples": plots.augmented_samples(
+            images[:6], {"one": [images[:6]], "two": [images[:6], images[:6]]}, name
+        ),
+        "curves": plots.curves(history(), name),
+        "confusion_matrix": plots.confusion_matrix(labels, found.predictions, name),
+        "misclassified": plots.misclassified(images, found.mistakes(), name),
+        "receptive_field_growth": plots.receptive_field_growth(model, images[0], name),
+    }
+
+
+@pytest.fixture(scope="module")
+def on_mnist(digits):
+    return pictures(digits, "MNIST")
+
+
+@pytest.fixture(scope="module")
+def on_another(digits):
+    return pictures(digits, "MNIST-5k")
+
+
+def of_no_set():
+    model = recipes.build_model(recipes.SKELETON)
+    return {
+        "learning_rate": plots.learning_rate({"constant": [0.1, 0.1], "falling": [0.2, 0.1]}),
+        "network": plots.network(model),
+        "steps": plots.steps(["a", "b"], [[99.0, 99.1], [99.4, 99.5]], [98.9, 99.5]),
+        "seed_curves": plots.seed_curves([history(), history()], "two seeds"),
+    }
+
+
+def title(figure):
+    return figure.get_suptitle()
+
+
+def test_every_picture_is_a_titled_figure_and_none_stays_open(on_mnist):
+    for name, figure in (on_mnist | of_no_set()).items():
+        assert isinstance(figure, Figure), name
+        assert title(figure), name
+        FigureCanvasAgg(figure).draw()
+    assert plt.get_fignums() == []
+
+
+def test_a_title_names_the_set_where_it_is_not_mnist(on_mnist, on_another):
+    assert all("[MNIST-5k]" in title(figure) for figure in on_another.values())
+    assert not any("[" in title(figure) for figure in on_mnist.values())
+
+
+@pytest.mark.parametrize("name", ["class_spread", "curves", "confusion_matrix"])
+def test_charts_label_their_axes(on_mnist, name):
+    for axes in on_mnist[name].axes:
+        if axes.get_label() != "<colorbar>":
+            assert axes.get_xlabel() and axes.get_ylabel(), name
+
+
+def test_charts_of_no_set_label_their_axes():
+    charts = of_no_set()
+    for name in ("learning_rate", "seed_curves"):
+        assert all(axes.get_xlabel() and axes.get_ylabel() for axes in charts[name].axes), name
+    assert charts["steps"].axes[0].get_ylabel() == "test accuracy in %"
+
+
+def test_no_text_leaves_its_figure(on_mnist):
+    for name, figure in (on_mnist | of_no_set()).items():
+        FigureCanvasAgg(figure).draw()
+        width, height = figure.canvas.get_width_height()
+        for text in figure.findobj(plt.Text):
+            if not text.get_text() or not text.get_visible() or not _is_shown(text):
+                continue
+            box = text.get_window_extent()
+            inside = box.x0 >= -1 and box.y0 >= -1 and box.x1 <= width + 1 and box.y1 <= height + 1
+            assert inside, f"{name}: {text.get_text()!r} at {box}"
+
+
+def _is_shown(text):
+    axes = text.axes
+    if axes is None:
+        return True
+    return axes.get_visible() and (axes.axison or text in axes.texts or text is axes.title)
+
+
+def test_titles_say_what_was_found(on_mnist):
+    assert "9 is 1.09 times as frequent as 0" in title(on_mnist["class_spread"])
+    assert "ends at 99.00 %, test 1.00 above train" in title(on_mnist["curves"])
+    assert "7 of 1,000 wrong" in title(on_mnist["confusion_matrix"])
+    assert "7 of 1,000 wrong, 0 of them with over 90 %" in title(on_mnist["misclassified"])
+    assert "9,264 parameters; one output sees 28 × 28" in title(of_no_set()["network"])
+
+
+def test_confused_pairs_count_both_directions():
+    labels = torch.tensor([4, 9, 9, 9, 1, 1, 2])
+    predictions = torch.tensor([9, 4, 4, 9, 7, 1, 2])
+    found = plots.confused_pairs(labels, predictions)
+    assert found.rows == [
+        ["(4, 9)", 3, "1 of 4 as 9, 2 of 9 as 4"],
+        ["(1, 7)", 1, "1 of 1 as 7, 0 of 7 as 1"],
+    ]
+
+
+def test_a_perfect_answer_can_be_drawn_too(digits):
+    labels = digits.test_labels
+    assert "0 of 1,000 wrong" in title(plots.confusion_matrix(labels, labels, "MNIST"))
+    perfect = Evaluation(torch.eye(10)[labels], labels, 0.0)
+    assert plots.misclassified(digits.test_images, perfect.mistakes(), "MNIST").axes
+    assert plots.confused_pairs(labels, labels).rows == []
