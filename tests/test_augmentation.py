@@ -34,9 +34,7 @@ def test_perspective_equals_albumentations_pixel_for_pixel(images):
     for image in images.numpy():
         drawn = rng.normal(0, rng.uniform(0, 0.2), (4, 2))
         fixed = type("Drawn", (), {"normal": lambda self, *_, d=drawn: d})()
-        points = geometric.order_points(
-            geometric.generate_perspective_points((28, 28), 0.2, fixed)
-        )
+        points = geometric.order_points(geometric.generate_perspective_points((28, 28), 0.2, fixed))
         matrix, *_ = geometric.compute_perspective_params(points, (28, 28))
         matrix, width, height = geometric.expand_transform(matrix, (28, 28))
         theirs.append(

@@ -188,13 +188,14 @@ def test_a_paired_difference_is_scipys():
 def test_a_prediction_interval_holds_a_further_value_as_often_as_it_says():
     rng = np.random.default_rng(0)
     draws = rng.normal(99.4, 0.03, (4000, 6))
-    inside = [low <= x <= high for *known, x in draws for low, high in [prediction_interval(known, 0.9)]]
+    bounds = [prediction_interval(known, 0.9) for known in draws[:, :5]]
+    inside = [low <= x <= high for x, (low, high) in zip(draws[:, 5], bounds, strict=True)]
     assert 0.885 < np.mean(inside) < 0.915
 
 
 @pytest.mark.parametrize("values", [[], [99.4], [99.4, float("nan")]])
 def test_too_little_to_estimate_from_is_refused(values):
-    with pytest.raises(ValueError, match="at least 2 seeds|not every value is a number"):
+    with pytest.raises(ValueError, match=r"at least 2 seeds|not every value is a number"):
         estimate(values)
 
 
@@ -211,7 +212,9 @@ def test_seeds_are_read_as_ranges_and_lists():
     assert command.seeds("0,2,5-6") == [0, 2, 5, 6]
 
 
-@pytest.mark.parametrize("arguments", [["run", "--seeds", "many"], ["run", "--seeds", "1-"], ["fly"]])
+@pytest.mark.parametrize(
+    "arguments", [["run", "--seeds", "many"], ["run", "--seeds", "1-"], ["fly"]]
+)
 def test_a_command_that_cannot_be_read_is_refused(arguments, capsys):
     with pytest.raises(SystemExit) as caught:
         command.main(arguments)
@@ -233,11 +236,18 @@ def test_list_names_every_recipe(capsys):
 def test_choices_are_made_on_images_outside_the_test_set(tmp_path, monkeypatch, digits):
     monkeypatch.setattr(choices, "FOLDER", tmp_path)
     seen = []
-    monkeypatch.setattr(runner, "run", lambda recipe, seed, images, **_: seen.append(images) or {
-        "recipe": recipe.settings(),
-        "misclassified": {},
-        "history": {"test_correct": [90, 95, 97], "test_samples": 100},
-    })
+    monkeypatch.setattr(
+        runner,
+        "run",
+        lambda recipe, seed, images, **_: (
+            seen.append(images)
+            or {
+                "recipe": recipe.settings(),
+                "misclassified": {},
+                "history": {"test_correct": [90, 95, 97], "test_samples": 100},
+            }
+        ),
+    )
     monkeypatch.setattr("utils.data.validation_split", lambda images: f"split of {images}")
     choices.run(recipes.SKELETON, [0.1], ["constant"], [0], "MNIST")
     assert seen == ["split of MNIST"]

@@ -30,7 +30,8 @@ def printed_rows(summary):
         head, _, tail = line.strip().partition("[")
         if tail and head.strip()[-1].isdigit():
             shape, _, count = tail.partition("]")
-            rows.append((head.strip().rpartition("-")[0], f"[{shape}]", int(count.replace(",", ""))))
+            layer = head.strip().rpartition("-")[0]
+            rows.append((layer, f"[{shape}]", int(count.replace(",", ""))))
     return rows
 
 

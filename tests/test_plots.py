@@ -104,7 +104,8 @@ def test_nothing_leaves_its_figure(on_mnist):
     for name, figure in (on_mnist | of_no_set()).items():
         canvas = FigureCanvasAgg(figure)
         canvas.draw()
-        drawn, (width, height) = figure.get_tightbbox(canvas.get_renderer()), figure.get_size_inches()
+        drawn = figure.get_tightbbox(canvas.get_renderer())
+        width, height = figure.get_size_inches()
         assert drawn.x0 >= -0.02 and drawn.y0 >= -0.02, f"{name}: {drawn}"
         assert drawn.x1 <= width + 0.02 and drawn.y1 <= height + 0.02, f"{name}: {drawn}"
 

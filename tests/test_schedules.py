@@ -1,5 +1,7 @@
 """The schedules against hand arithmetic."""
 
+from itertools import pairwise
+
 import pytest
 
 from utils import schedules
@@ -20,7 +22,7 @@ def test_one_cycle_rises_for_30_percent_and_falls_to_nothing():
     # The top is at step 0.3 * 1000 - 1 = 299: the first step of epoch 4 lies one below it.
     assert found[3] == pytest.approx(0.2, rel=0.01)
     assert found.index(max(found)) == 3
-    falls = [a - b for a, b in zip(found[3:], found[4:], strict=False)]
+    falls = [a - b for a, b in pairwise(found[3:])]
     assert falls[1:] == pytest.approx([0.2 / 7] * 5, rel=0.01)
 
 

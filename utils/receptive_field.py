@@ -53,9 +53,7 @@ def rows(model: nn.Module, side: int = 28, channels: int = 1) -> list[Row]:
         ch_out = getattr(layer, "out_channels", ch)
         j_out, r_out = j * stride, r + (kernel - 1) * j
         name = type(layer).__name__
-        table.append(
-            Row(name, n, n_out, ch, ch_out, padding, kernel, stride, j, j_out, r, r_out)
-        )
+        table.append(Row(name, n, n_out, ch, ch_out, padding, kernel, stride, j, j_out, r, r_out))
         n, ch, j, r = n_out, ch_out, j_out, r_out
     return table
 

@@ -61,9 +61,7 @@ def step(before: Recipe, name: str, title: str, **changes) -> Recipe:
 
 
 SKELETON = Recipe("01_skeleton", "Skeleton")
-REGULARIZATION = step(
-    SKELETON, "02_regularization", "Regularization", batch_norm=True, dropout=0.1
-)
+REGULARIZATION = step(SKELETON, "02_regularization", "Regularization", batch_norm=True, dropout=0.1)
 AUGMENTATION = step(
     REGULARIZATION, "03_augmentation", "Augmentation", augmentation="rotate_perspective"
 )
@@ -120,7 +118,7 @@ def difference(before: Recipe, after: Recipe) -> dict[str, tuple]:
 
 @dataclass
 class Setup:
-    """What a recipe and a seed make: everything ``training.fit`` needs."""
+    """What a recipe and a seed make: everything ``training.fit`` needs, and the call itself."""
 
     model: nn.Module
     train_loader: object
@@ -142,6 +140,9 @@ class Setup:
             device=device,
             verbose=verbose,
         )
+
+    def evaluate(self, device=None) -> training.Evaluation:
+        return training.evaluate(self.model, self.test_loader, device)
 
 
 def prepare(

@@ -24,7 +24,7 @@ class TrainingDiverged(RuntimeError):
     """The loss became NaN or infinite."""
 
 
-@dataclass
+@dataclass(repr=False)
 class History:
     """What training left behind: one entry per epoch in every list.
 
@@ -54,7 +54,8 @@ class History:
 
     def table(self) -> str:
         """The epochs as a Markdown table; "Val" columns are the test loader's."""
-        names = "Epoch LR Time TrainLoss TrainCorrect TrainAcc ValLoss ValCorrect ValAcc".split()
+        names = ["Epoch", "LR", "Time", "TrainLoss", "TrainCorrect", "TrainAcc"]
+        names += ["ValLoss", "ValCorrect", "ValAcc"]
         lines = ["| " + " | ".join(names) + " |", "|" + " ---: |" * len(names)]
         for i in range(len(self)):
             cells = [
@@ -73,6 +74,8 @@ class History:
 
     def _repr_markdown_(self) -> str:
         return self.table()
+
+    __repr__ = _repr_markdown_
 
 
 @dataclass(frozen=True)

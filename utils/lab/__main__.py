@@ -39,7 +39,6 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("list", help="the recipes, their changes and what is recorded")
     commands.add_parser("report", help="rewrite the README's tables and assets/figures")
 
-
     pages = commands.add_parser("notebooks", help="execute the notebooks at full size into build/")
     pages.add_argument("names", nargs="*", help="notebooks without .ipynb (default: all)")
     pages.add_argument("--jobs", type=int, help="how many at a time (default: one per core)")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import json
 from itertools import product
-from pathlib import Path
 
 from utils import data, recipes, training
 from utils.lab import results, runner

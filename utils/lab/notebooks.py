@@ -20,6 +20,7 @@ from nbclient.exceptions import CellExecutionError
 from nbconvert import HTMLExporter
 
 from utils import recipes
+from utils.files import replacing
 from utils.lab import report
 from utils.lab.statistics import estimate
 from utils.tables import Table
@@ -86,7 +87,7 @@ def run(paths: list[Path], out: Path, in_place: bool, jobs: int | None = None) -
     os.environ |= {"OMP_NUM_THREADS": str(threads), "NOTEBOOK_RESULTS": str(out.resolve())}
     for stale in out.glob("*.json"):
         stale.unlink()
-    print(f"Running {len(paths)} notebooks, {jobs} at a time, {threads} thread(s) each.", flush=True)
+    print(f"{len(paths)} notebooks, {jobs} at a time, {threads} thread(s) each", flush=True)
     progress = Progress([path.stem for path in paths])
     with ThreadPoolExecutor(jobs) as pool:
         failures = [
@@ -141,9 +142,8 @@ def tidy(notebook: nbformat.NotebookNode) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_text(text)
-    os.replace(temporary, path)
+    with replacing(path) as temporary:
+        temporary.write_text(text)
 
 
 def outcome(out: Path) -> Table:

@@ -8,17 +8,17 @@ from, so a test can tell whether it is still the one that ``write()`` would draw
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import tempfile
 from collections import Counter
 from dataclasses import fields
 from pathlib import Path
+from statistics import mean
 
 from matplotlib.figure import Figure
 from PIL import Image
 
 from utils import data, models, plots, receptive_field, recipes
+from utils.files import replacing
 from utils.lab import choices, results
 from utils.lab.statistics import Estimate, estimate, paired_difference
 from utils.recipes import PUBLISHED, STEPS, TARGETS, Recipe
@@ -148,7 +148,7 @@ def engines() -> Table:
     rows = []
     for name, label in ((stock, "albumentations, image by image"), (batched, "batched tensors")):
         runs = results.reported(name)
-        seconds = estimate([sum(run["history"]["seconds"]) / len(run["history"]["seconds"]) for run in runs])
+        seconds = estimate([mean(run["history"]["seconds"]) for run in runs])
         gap = paired_difference(last_accuracies(stock), last_accuracies(name))
         rows.append(
             [
@@ -202,14 +202,15 @@ def sections() -> dict[str, str]:
 
 
 def updated(text: str) -> str:
-    """``text`` with every section between markers rewritten; ``ValueError`` for a marker at odds."""
+    """``text`` with every section rewritten; ``ValueError`` where the markers do not fit."""
     made = sections()
     marked = set(re.findall(r"<!-- begin:(\S+) -->", text))
     if marked != made.keys():
         raise ValueError(f"markers at odds with sections: {sorted(marked ^ made.keys())}")
     for name, section in made.items():
         pattern = rf"(<!-- begin:{name} -->\n).*?(<!-- end:{name} -->)"
-        text, n = re.subn(pattern, lambda m: f"{m[1]}\n{section}\n\n{m[2]}", text, flags=re.S)
+        between = f"\n{section}\n\n"
+        text, n = re.subn(pattern, lambda m, b=between: m[1] + b + m[2], text, flags=re.S)
         if n != 1:
             raise ValueError(f"README.md has {n} sections {name!r} with both markers, expected 1")
     return text
@@ -220,7 +221,10 @@ def updated(text: str) -> str:
 
 def digest(*names: str) -> str:
     """What a figure of these recipes was drawn from: a digest over their recorded runs."""
-    found = [(name, run["seed"], run["history"], run["misclassified"]) for name in names for run in results.reported(name)]
+    parts = ("seed", "history", "misclassified")
+    found = [
+        (name, [run[part] for part in parts]) for name in names for run in results.reported(name)
+    ]
     return hashlib.sha256(repr(found).encode()).hexdigest()[:16]
 
 
@@ -264,7 +268,6 @@ def misclassified_figure(images: data.ImageSet) -> Figure:
 
 def write() -> None:
     """Rewrite the README's sections and every figure."""
-    FIGURES.mkdir(parents=True, exist_ok=True)
     figures = {
         "steps.png": steps_figure(),
         "curves.png": curves_figure(),
@@ -273,26 +276,17 @@ def write() -> None:
     }
     for name, figure in figures.items():
         metadata = {"Source": digest(*FIGURE_SOURCES[name]), "Software": None}
-        _replace(FIGURES / name, lambda path, f=figure, m=metadata: f.savefig(path, format="png", metadata=m, dpi=130))
+        with replacing(FIGURES / name) as temporary:
+            figure.savefig(temporary, format="png", metadata=metadata, dpi=130)
     text = updated(README.read_text())
-    _replace(README, lambda path: Path(path).write_text(text))
+    with replacing(README) as temporary:
+        temporary.write_text(text)
 
 
 def drawn_from(name: str) -> str:
     """The digest a figure in assets/figures carries."""
     with Image.open(FIGURES / name) as image:
         return image.text.get("Source", "")
-
-
-def _replace(path: Path, write_to) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    try:
-        write_to(temporary)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
 
 
 def print_list() -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from pathlib import Path
 
 from utils import recipes
+from utils.files import replacing
 from utils.recipes import Recipe
 
 FOLDER = Path(__file__).resolve().parents[2] / "assets" / "results"
@@ -36,20 +35,8 @@ def path_of(recipe: Recipe, seed: int, folder: Path = FOLDER) -> Path:
 
 
 def write(result: dict, path: Path) -> None:
-    """Write to a temporary name in the same folder, then rename: no reader sees half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w") as file:
-            json.dump(result, file, indent=1)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp's own mode keeps the file from other readers
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(result, indent=1) + "\n")
 
 
 def read(path: Path, recipe: Recipe, seed: int) -> dict:
@@ -102,7 +89,5 @@ def reported(name: str, folder: Path = FOLDER) -> list[dict]:
     recipe = recipes.get(name)
     found = recorded(recipe, folder)
     if missing := [seed for seed in SEEDS if seed not in found]:
-        raise BadResult(
-            f"{name} lacks seeds {missing}: python -m utils.lab run {name} --seeds 0-4"
-        )
+        raise BadResult(f"{name} lacks seeds {missing}: python -m utils.lab run {name} --seeds 0-4")
     return [found[seed] for seed in SEEDS]

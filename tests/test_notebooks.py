@@ -1,0 +1,155 @@
+"""The notebooks as files: executed, clean, each with its own text; and nbval really compares."""
+
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from utils import recipes
+
+ROOT = Path(__file__).resolve().parents[1]
+PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+NAMES = [path.stem for path in PATHS]
+
+spec = importlib.util.spec_from_file_location("set_repository", ROOT / "tools/set_repository.py")
+set_repository = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(set_repository)
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def prose(notebook):
+    return "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+
+
+def test_every_step_has_its_notebook():
+    assert [recipe.name for recipe in recipes.STEPS] == NAMES
+
+
+@pytest.mark.parametrize("path", PATHS, ids=NAMES)
+def test_it_is_executed_top_to_bottom_and_clean(path):
+    notebook = read(path)
+    nbformat.validate(notebook)
+    cells = code_cells(notebook)
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    for cell in cells:
+        assert set(cell.metadata) <= {"tags"}
+        assert not any(output.output_type == "error" for output in cell.outputs)
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+    text = path.read_text()
+    for private in ("/home/", "/root/", "/tmp/", "/Users/"):
+        assert private not in text
+    assert path.stat().st_size < 3_000_000
+
+
+@pytest.mark.parametrize("path", PATHS, ids=NAMES)
+def test_it_was_executed_on_the_full_mnist(path):
+    text = path.read_text()
+    assert "MNIST: 60,000 images to train, 10,000 to test" in text
+    assert "MNIST-5k: 4,000" not in text
+
+
+@pytest.mark.parametrize("path", PATHS, ids=NAMES)
+def test_it_has_every_part(path):
+    text = prose(read(path))
+    parts = ["**Hypothesis.**", "## Target", "## Result", "## Analysis", "## Exercises", "\n3. "]
+    assert [part for part in parts if part not in text] == []
+    at = [text.index(part) for part in parts]
+    assert at == sorted(at)
+
+
+@pytest.mark.parametrize("path", PATHS, ids=NAMES)
+def test_its_badge_and_colab_cell_hold_the_one_address(path):
+    notebook, address = read(path), set_repository.current()
+    slug = address.removeprefix("https://github.com/")
+    assert f"/github/{slug}/blob/main/notebooks/{path.name}" in notebook.cells[0].source
+    setup = code_cells(notebook)[0]
+    assert f"git clone --quiet --depth 1 {address} course" in setup.source
+    assert 'if "google.colab" in sys.modules:' in setup.source and setup.outputs == []
+
+
+def test_no_two_notebooks_share_more_than_imports_and_calls():
+    defined = Counter(
+        name
+        for path in PATHS
+        for cell in code_cells(read(path))
+        for name in re.findall(r"^\s*(?:def|class) (\w+)", cell.source, flags=re.M)
+    )
+    assert [name for name, n in defined.items() if n > 1] == []
+    long_cells = Counter(
+        cell.source
+        for path in PATHS
+        for cell in code_cells(read(path))[1:]  # the first is the setup cell, the same by intent
+        if len(cell.source.splitlines()) > 2
+    )
+    assert [source for source, n in long_cells.items() if n > 1] == []
+
+
+def test_code_cells_are_short():
+    for path in PATHS:
+        for cell in code_cells(read(path)):
+            assert len(cell.source.splitlines()) <= 20, f"{path.name}: {cell.source[:60]}"
+
+
+# --------------------------------------------------------------------------- nbval compares
+
+
+def run_nbval(notebook, folder):
+    path = folder / "copy.ipynb"
+    nbformat.write(notebook, path)
+    command = [sys.executable, "-m", "pytest", "--nbval", "-q", "-p", "no:cacheprovider", str(path)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder)
+
+
+def test_a_broken_parameter_count_fails(tmp_path):
+    """A notebook cut after its model summary passes as it is, and fails with one digit changed."""
+    notebook = read(ROOT / "notebooks" / "02_regularization.ipynb")
+    at = next(i for i, c in enumerate(notebook.cells) if "models.summary" in c.source)
+    imports = next(c for c in notebook.cells if c.source.startswith("from utils import"))
+    recipe = next(c for c in notebook.cells if c.source.startswith("recipe ="))
+    notebook.cells = [notebook.cells[1], imports, recipe, notebook.cells[at]]
+    assert run_nbval(notebook, tmp_path).returncode == 0
+    summary = notebook.cells[-1].outputs[0]
+    assert "9,436" in summary.text
+    summary.text = summary.text.replace("9,436", "9,437")
+    broken = run_nbval(notebook, tmp_path)
+    assert broken.returncode == 1 and "9,437" in broken.stdout
+
+
+# --------------------------------------------------------------------------- a fork
+
+
+def test_a_fork_is_one_command(tmp_path, monkeypatch, capsys):
+    for path in set_repository.files():
+        copy = tmp_path / path.relative_to(ROOT)
+        copy.parent.mkdir(exist_ok=True)
+        shutil.copy(path, copy)
+    monkeypatch.setattr(set_repository, "ROOT", tmp_path)
+    old = set_repository.current()
+    assert set_repository.main(["https://github.com/you/your-fork"]) == 0
+    assert set_repository.current() == "https://github.com/you/your-fork"
+    slug = old.removeprefix("https://github.com/")
+    for path in set_repository.files():
+        text = path.read_text()
+        assert old not in text and f"/github/{slug}/" not in text
+        if path.suffix == ".ipynb":
+            assert f"/github/you/your-fork/blob/main/notebooks/{path.name}" in text
+            nbformat.read(path, as_version=4)
+
+
+@pytest.mark.parametrize("address", [[], ["you/fork"], ["https://example.com/you/fork"]])
+def test_an_address_that_is_none_is_refused(address, capsys):
+    assert set_repository.main(address) == 2
+    assert "expected one address like" in capsys.readouterr().err

@@ -1,0 +1,64 @@
+"""What the README says is what was recorded."""
+
+import pytest
+
+from utils import recipes
+from utils.lab import report, results
+from utils.lab.statistics import Estimate
+
+
+def test_the_readme_is_what_the_recorded_runs_say():
+    text = report.README.read_text()
+    assert report.updated(text) == text, "run: make report"
+
+
+@pytest.mark.parametrize("name", report.FIGURE_SOURCES)
+def test_a_figure_was_drawn_from_the_recorded_runs(name):
+    assert report.drawn_from(name) == report.digest(*report.FIGURE_SOURCES[name]), "make report"
+
+
+@pytest.mark.parametrize("name", recipes.RECIPES)
+def test_the_reported_runs_are_whole_clean_and_of_one_kind(name):
+    runs = results.reported(name)
+    assert [run["seed"] for run in runs] == list(results.SEEDS)
+    for run in runs:
+        assert "+changes" not in run["git_commit"] and run["git_commit"] != "unknown"
+        assert len(run["history"]["lr"]) == recipes.get(name).epochs
+    for key in ("data_md5", "versions", "threads", "device", "recipe"):
+        assert all(run[key] == runs[0][key] for run in runs), key
+
+
+def test_the_lock_file_holds_the_versions_the_results_were_made_with():
+    lock = dict(
+        line.split("==")
+        for line in (report.ROOT / "requirements-lock.txt").read_text().splitlines()
+        if "==" in line
+    )
+    for name in recipes.RECIPES:
+        versions = results.reported(name)[0]["versions"]
+        assert {p: v for p, v in versions.items() if p != "python"}.items() <= lock.items()
+
+
+def test_a_change_in_the_runs_changes_the_page(monkeypatch):
+    def better(name, folder=None):
+        return [run | {"test_accuracy_last": 99.99} for run in original(name)]
+
+    original = results.reported
+    monkeypatch.setattr(results, "reported", better)
+    text = report.README.read_text()
+    assert report.updated(text) != text
+
+
+def test_a_lost_marker_is_named():
+    text = report.README.read_text().replace("<!-- end:engines -->", "")
+    with pytest.raises(ValueError, match="sections 'engines' with both markers, expected 1"):
+        report.updated(text)
+    with pytest.raises(ValueError, match="markers at odds"):
+        report.updated(text.replace("<!-- begin:engines -->", ""))
+
+
+def test_a_difference_within_noise_is_called_so():
+    assert report.signed(Estimate(0.02, 0.05, -0.04, 0.08, 5)) == (
+        "+0.02 [-0.04, +0.08] (within noise)"
+    )
+    assert report.signed(Estimate(0.1, 0.02, 0.07, 0.13, 5)) == "+0.10 [+0.07, +0.13]"
