@@ -11,7 +11,7 @@ from utils import augmentation, data, models, recipes
 ALLOWED = {
     "02_regularization": {"batch_norm", "dropout"},
     "03_augmentation": {"augmentation"},
-    "04_lr_scheduler": {"schedule"},
+    "04_lr_scheduler": {"schedule", "lr"},
 }
 
 

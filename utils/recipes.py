@@ -20,7 +20,8 @@ EVALUATION_BATCH = 1000
 class Recipe:
     """One experiment. ``name`` and ``title`` identify it; every other field decides its numbers.
 
-    ``lr`` is the schedule's rate at epoch 0. ``engine`` runs the augmentation: ``"batched"``
+    ``schedule`` and ``lr``, the highest rate it reaches, are the learning rate over time: the
+    fourth step's one change sets both. ``engine`` runs the augmentation: ``"batched"``
     on the training device or ``"albumentations"``, image by image, in the stock loader.
     """
 
@@ -66,7 +67,7 @@ AUGMENTATION = step(
     REGULARIZATION, "03_augmentation", "Augmentation", augmentation="rotate_perspective"
 )
 LR_SCHEDULE = step(
-    AUGMENTATION, "04_lr_scheduler", "Learning-rate schedule", schedule="exponential"
+    AUGMENTATION, "04_lr_scheduler", "Learning-rate schedule", schedule="one_cycle", lr=0.2
 )
 STEPS = (SKELETON, REGULARIZATION, AUGMENTATION, LR_SCHEDULE)
 
