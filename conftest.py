@@ -2,7 +2,6 @@
 
 import functools
 import os
-import warnings
 
 os.environ.setdefault("NOTEBOOK_SIZE", "smoke")  # the notebooks' kernels inherit it
 
@@ -11,9 +10,7 @@ os.environ.setdefault("NOTEBOOK_SIZE", "smoke")  # the notebooks' kernels inheri
 def _full_mnist_is_at_hand() -> bool:
     from utils import data
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return data.load().is_mnist
+    return data.load().is_mnist
 
 
 def pytest_collection_modifyitems(items):

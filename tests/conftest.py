@@ -1,5 +1,3 @@
-import warnings
-
 import numpy as np
 import pytest
 import torch
@@ -16,9 +14,7 @@ def digits():
 @pytest.fixture(scope="session")
 def mnist():
     """The full MNIST; tests that need it are skipped, and say so, where it cannot be had."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        images = data.load()
+    images = data.load()
     if not images.is_mnist:
         pytest.skip("the full MNIST is not at hand (set MNIST_ROOT)")
     return images

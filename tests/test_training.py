@@ -191,11 +191,11 @@ def test_the_history_renders_the_known_table():
         test_loss=[0.25],
         test_correct=[97],
     )
-    head, _, row = history.table().splitlines()
-    assert head.replace(" ", "") == (
-        "|Epoch|LR|Time|TrainLoss|TrainCorrect|TrainAcc|ValLoss|ValCorrect|ValAcc|"
-    )
-    assert row == "| 1 | 0.050000 | 3.2 s | 0.5000 | 150/200 | 75.00 | 0.2500 | 97/100 | 97.00 |"
+    table = history.table()
+    expected = "Epoch LR Time TrainLoss TrainCorrect TrainAcc ValLoss ValCorrect ValAcc"
+    assert " ".join(table.columns) == expected
+    cells = ["1", "0.050000", "3.2 s", "0.5000", "150/200", "75.00", "0.2500", "97/100", "97.00"]
+    assert table.rows == [cells]
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

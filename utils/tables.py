@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 
@@ -27,8 +28,12 @@ class Table:
     __str__ = __repr__ = _repr_markdown_ = markdown
 
 
+# A number, a sum such as "99.43 ± 0.02", a share such as "9943/10000", a time such as "3.2 s".
+NUMERIC = re.compile(r"\**[-+−]?\d[-+−\d.,/ ±%()]*( s)?\**")
+
+
 def _is_numeric(cells) -> bool:
-    return bool(cells) and all(cell[:1].isdigit() or cell[:1] in "+-−–—" for cell in cells if cell)
+    return any(cells) and all(NUMERIC.fullmatch(cell) for cell in cells if cell)
 
 
 def _line(cells, widths, right) -> str:

@@ -19,6 +19,8 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from tqdm import tqdm
 
+from utils.tables import Table
+
 
 class TrainingDiverged(RuntimeError):
     """The loss became NaN or infinite."""
@@ -52,13 +54,12 @@ class History:
     def test_accuracy(self) -> list[float]:
         return [100 * correct / self.test_samples for correct in self.test_correct]
 
-    def table(self) -> str:
-        """The epochs as a Markdown table; "Val" columns are the test loader's."""
-        names = ["Epoch", "LR", "Time", "TrainLoss", "TrainCorrect", "TrainAcc"]
-        names += ["ValLoss", "ValCorrect", "ValAcc"]
-        lines = ["| " + " | ".join(names) + " |", "|" + " ---: |" * len(names)]
-        for i in range(len(self)):
-            cells = [
+    def table(self) -> Table:
+        """The epochs as a table; the "Val" columns are the test loader's."""
+        columns = ["Epoch", "LR", "Time", "TrainLoss", "TrainCorrect", "TrainAcc"]
+        columns += ["ValLoss", "ValCorrect", "ValAcc"]
+        rows = [
+            [
                 f"{i + 1}",
                 f"{self.lr[i]:.6f}",
                 f"{self.seconds[i]:.1f} s",
@@ -69,11 +70,12 @@ class History:
                 f"{self.test_correct[i]}/{self.test_samples}",
                 f"{self.test_accuracy[i]:.2f}",
             ]
-            lines.append("| " + " | ".join(cells) + " |")
-        return "\n".join(lines)
+            for i in range(len(self))
+        ]
+        return Table(columns, rows)
 
     def _repr_markdown_(self) -> str:
-        return self.table()
+        return self.table().markdown()
 
     __repr__ = _repr_markdown_
 

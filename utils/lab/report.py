@@ -197,7 +197,7 @@ def sections() -> dict[str, str]:
         "choices": choices.table().markdown(),
         "summary": code_block(models.summary(model)),
         "receptive-field": receptive_field.table(model).markdown(),
-        "training-log": history_of(results.reported(BEST.name)[0]).table(),
+        "training-log": history_of(results.reported(BEST.name)[0]).table().markdown(),
     }
 
 
