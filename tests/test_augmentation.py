@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from utils import augmentation, data
+from utils import augmentation, data, loaders
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +54,9 @@ def test_the_engines_agree_in_their_statistics(images):
     policy = augmentation.build("rotate_perspective")
     many = images.repeat(10, 1, 1)
     labels = torch.zeros(len(many), dtype=torch.int64)
-    stock = data.stock_loader(many, labels, batch_size=500, transform=policy)
+    stock = loaders.stock_loader(many, labels, batch_size=500, transform=policy)
     theirs = torch.cat([x for x, _ in stock])
-    batched = data.MemoryLoader(
+    batched = loaders.MemoryLoader(
         many, labels, batch_size=500, augment=augmentation.BatchedPolicy(policy)
     )
     ours = torch.cat([x for x, _ in batched])
@@ -92,9 +92,9 @@ STATISTICS = {
 def test_the_policy_keeps_digits_centred_and_whole(digits):
     """The trap it avoids: without fit_output albumentations 2.0.8 enlarges and shifts the digit."""
     images = digits.train_images[::4]
-    x = data.normalize(images)
+    x = loaders.normalize(images)
     engine = augmentation.BatchedPolicy(augmentation.build("rotate_perspective"))
-    y = data.normalize(engine(images.float(), torch.Generator().manual_seed(0)))
+    y = loaders.normalize(engine(images.float(), torch.Generator().manual_seed(0)))
     for axis in (1, 2):
         shift = _centre(axis)(y).mean() - _centre(axis)(x).mean()
         assert abs(shift) < 0.15, f"digits move by {shift:.2f} pixels on average"

@@ -1,4 +1,4 @@
-"""Finding, verifying, splitting and serving the data."""
+"""Finding, verifying and splitting the data."""
 
 import shutil
 import struct
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from utils import augmentation, data, idx
+from utils import data, idx
 
 
 def write_set(folder, train=40, test=20, prefix=""):
@@ -215,102 +215,3 @@ def test_the_validation_split_leaves_the_test_set_out(digits):
 def test_a_split_that_cannot_be_is_refused(size):
     with pytest.raises(ValueError, match=f"size={size} is not within 1..100"):
         data.stratified_indices(torch.arange(100) % 10, size, seed=0)
-
-
-# --------------------------------------------------------------------------- loaders
-
-
-def epoch(loader):
-    batches = list(loader)
-    return torch.cat([x for x, _ in batches]), torch.cat([y for _, y in batches])
-
-
-def make(kind, images, labels, workers=0, seed=0, augment=True, shuffle=True, batch_size=32):
-    policy = augmentation.build("rotate_perspective") if augment else None
-    options = {"batch_size": batch_size, "shuffle": shuffle, "seed": seed}
-    if kind == "stock":
-        return data.stock_loader(images, labels, transform=policy, workers=workers, **options)
-    engine = augmentation.BatchedPolicy(policy) if policy else None
-    return data.MemoryLoader(images, labels, augment=engine, **options)
-
-
-@pytest.fixture
-def few(digits):
-    at = torch.arange(0, 4000, 40)
-    return digits.train_images[at], digits.train_labels[at]
-
-
-def test_both_loaders_give_the_same_plain_batches(few):
-    options = {"augment": False, "shuffle": False}
-    stock, memory = make("stock", *few, **options), make("memory", *few, **options)
-    assert len(stock) == len(memory) == 4
-    for (x, y), (u, v) in zip(stock, memory, strict=True):
-        assert x.dtype == u.dtype == torch.float32 and y.dtype == v.dtype == torch.int64
-        assert x.shape[1:] == (1, 28, 28)
-        torch.testing.assert_close(x, u)
-        assert torch.equal(y, v)
-
-
-def test_a_batch_is_normalized_by_hand(few):
-    (x, _), *_ = make("memory", *few, augment=False, shuffle=False)
-    pixel = few[0][3, 14, 14].item()
-    assert x[3, 0, 14, 14].item() == pytest.approx((pixel / 255 - 0.1307) / 0.3081, abs=1e-6)
-
-
-@pytest.mark.parametrize("kind", ["stock", "memory"])
-def test_every_image_comes_once_an_epoch(few, kind):
-    x, y = epoch(make(kind, *few, augment=False))
-    expected = data.normalize(few[0])
-    assert sorted(x.sum((1, 2, 3)).tolist()) == pytest.approx(
-        sorted(expected.sum((1, 2, 3)).tolist()), abs=1e-3
-    )
-    assert torch.equal(y.sort().values, few[1].sort().values)
-
-
-@pytest.mark.parametrize("kind", ["stock", "memory"])
-def test_two_epochs_differ_and_two_runs_agree(few, kind):
-    loader, again = make(kind, *few), make(kind, *few)
-    first, second = epoch(loader), epoch(loader)
-    assert not torch.equal(first[1], second[1])
-    for ours in (first, second):
-        theirs = epoch(again)
-        assert torch.equal(ours[0], theirs[0]) and torch.equal(ours[1], theirs[1])
-    assert not torch.equal(first[0], epoch(make(kind, *few, seed=1))[0])
-
-
-def test_any_number_of_workers_gives_the_same_batches(few):
-    loaders = [make("stock", *few, workers=workers) for workers in (0, 1, 2)]
-    for _ in range(2):  # the second epoch too: worker processes start anew
-        (x, y), *others = [epoch(loader) for loader in loaders]
-        for u, v in others:
-            assert torch.equal(x, u) and torch.equal(y, v)
-
-
-@pytest.mark.parametrize(("kind", "workers"), [("stock", 2), ("memory", 0)])
-def test_workers_and_epochs_augment_one_image_differently(few, kind, workers):
-    same = few[0][:1].expand(64, 28, 28).contiguous()
-    loader = make(kind, same, torch.zeros(64, dtype=torch.int64), workers=workers, batch_size=8)
-    seen = {image.numpy().tobytes() for _ in range(2) for image in epoch(loader)[0]}
-    assert len(seen) > 120, "of 128 draws (2 epochs, 2 workers) almost none should repeat"
-
-
-@pytest.mark.parametrize("kind", ["stock", "memory"])
-@pytest.mark.parametrize(
-    ("images", "labels", "message"),
-    [
-        (torch.zeros(2, 28, 27, dtype=torch.uint8), torch.zeros(2).long(), "expected uint8"),
-        (torch.zeros(2, 28, 28), torch.zeros(2).long(), "images are torch.float32"),
-        (torch.zeros(2, 28, 28, dtype=torch.uint8), torch.zeros(3).long(), r"int64 \[2\]"),
-        (torch.zeros(2, 28, 28, dtype=torch.uint8), torch.tensor([0, 10]), "from 0 to 10"),
-        (torch.zeros(0, 28, 28, dtype=torch.uint8), torch.zeros(0).long(), "no images"),
-    ],
-)
-def test_loaders_refuse_what_is_not_a_labelled_set(kind, images, labels, message):
-    with pytest.raises(ValueError, match=message):
-        make(kind, images, labels, augment=False)
-
-
-@pytest.mark.parametrize("kind", ["stock", "memory"])
-def test_loaders_refuse_an_impossible_batch_size(few, kind):
-    with pytest.raises(ValueError, match="batch_size=0 is not at least 1"):
-        make(kind, *few, batch_size=0)

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 
-from utils import augmentation, data, models, recipes
+from utils import augmentation, loaders, models, recipes
 
 # What each step's title allows it to change, and nothing else.
 ALLOWED = {
@@ -59,7 +59,9 @@ def test_a_recipe_becomes_the_pieces_it_names(digits):
     stock = recipes.prepare(recipes.STOCK_AUGMENTATION, digits, 0, "cpu")
     assert isinstance(stock.train_loader, torch.utils.data.DataLoader)
     plain = recipes.prepare(recipes.REGULARIZATION, digits, 0, "cpu")
-    assert isinstance(plain.train_loader, data.MemoryLoader) and plain.train_loader.augment is None
+    assert (
+        isinstance(plain.train_loader, loaders.MemoryLoader) and plain.train_loader.augment is None
+    )
 
 
 def test_the_same_seed_shares_its_weights_and_order_across_steps(digits):

@@ -11,7 +11,7 @@ from torch import nn
 from torch.optim import SGD, Adam, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from utils import augmentation, data, models, schedules, training
+from utils import augmentation, data, loaders, models, schedules, training
 
 EVALUATION_BATCH = 1000
 
@@ -192,13 +192,13 @@ def build_loaders(
     shared = {"batch_size": recipe.batch_size, "shuffle": True, "seed": seed}
     train = (images.train_images, images.train_labels)
     if recipe.engine == "albumentations":
-        train_loader = data.stock_loader(*train, transform=policy, **shared)
+        train_loader = loaders.stock_loader(*train, transform=policy, **shared)
     elif recipe.engine == "batched":
         augment = augmentation.BatchedPolicy(policy) if policy else None
-        train_loader = data.MemoryLoader(*train, augment=augment, device=device, **shared)
+        train_loader = loaders.MemoryLoader(*train, augment=augment, device=device, **shared)
     else:
         raise ValueError(f"engine={recipe.engine!r} is neither 'batched' nor 'albumentations'")
-    test_loader = data.MemoryLoader(
+    test_loader = loaders.MemoryLoader(
         images.test_images, images.test_labels, batch_size=EVALUATION_BATCH, device=device
     )
     return train_loader, test_loader

@@ -1,0 +1,155 @@
+"""Batches from an image set: ``(x, y)`` with ``x`` float32 ``[B, 1, 28, 28]``, ``y`` int64 ``[B]``.
+
+Two loaders with one interface, an iterable of batches with ``len``. ``MemoryLoader`` prepares a
+whole batch with a few tensor operations on the training device; ``stock_loader`` is torch's own
+``DataLoader``, image by image. Both draw everything random from a seed.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from utils.data import MEAN, STD
+
+
+def normalize(images: Tensor) -> Tensor:
+    """Pixels 0..255, ``[B, 28, 28]``, to the network's input, float32 ``[B, 1, 28, 28]``."""
+    return ((images.float() / 255 - MEAN) / STD).unsqueeze(1)
+
+
+def check_images(images: Tensor, labels: Tensor) -> None:
+    """Raise ``ValueError`` unless these are uint8 ``[N, 28, 28]`` and int64 ``[N]`` in 0..9."""
+    if images.ndim != 3 or images.shape[1:] != (28, 28) or images.dtype != torch.uint8:
+        raise ValueError(
+            f"images are {images.dtype} {list(images.shape)}, expected uint8 [N, 28, 28]"
+        )
+    if labels.shape != images.shape[:1] or labels.dtype != torch.int64:
+        raise ValueError(
+            f"labels are {labels.dtype} {list(labels.shape)}, expected int64 [{len(images)}]"
+        )
+    if len(images) == 0:
+        raise ValueError("there are no images: N = 0, expected at least 1")
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high > 9:
+        raise ValueError(f"labels run from {low} to {high}, expected 0..9")
+
+
+def _check_batch_size(batch_size: int) -> None:
+    if batch_size < 1:
+        raise ValueError(f"batch_size={batch_size} is not at least 1")
+
+
+class MemoryLoader:
+    """Batches gathered, augmented and normalized as whole tensors on the training device.
+
+    ``images`` uint8 ``[N, 28, 28]`` and ``labels`` int64 ``[N]`` move to ``device`` once and
+    stay there. ``augment(images, generator)`` maps float pixels 0..255 ``[B, 28, 28]`` to the
+    same, with every random number drawn from ``generator`` (see ``utils.augmentation``).
+    The order and the augmentation come from ``seed`` alone: two loaders with one seed agree,
+    two epochs of one loader differ. The last batch may be smaller.
+    """
+
+    def __init__(
+        self,
+        images: Tensor,
+        labels: Tensor,
+        *,
+        batch_size: int,
+        shuffle: bool = False,
+        augment: Callable[[Tensor, torch.Generator], Tensor] | None = None,
+        device: torch.device | str = "cpu",
+        seed: int = 0,
+    ):
+        check_images(images, labels)
+        _check_batch_size(batch_size)
+        self.images, self.labels = images.to(device), labels.to(device)
+        self.batch_size, self.shuffle, self.augment = batch_size, shuffle, augment
+        # The order is drawn on the CPU, so that it is the same on every device.
+        self._order = torch.Generator().manual_seed(seed)
+        self._augment = torch.Generator(device).manual_seed(seed + 2**32)
+
+    def __len__(self) -> int:
+        return -(-len(self.images) // self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        total = len(self.images)
+        order = torch.arange(total)
+        if self.shuffle:
+            order = torch.randperm(total, generator=self._order)
+        for at in order.to(self.images.device).split(self.batch_size):
+            images = self.images[at]
+            if self.augment is not None:
+                images = self.augment(images.float(), self._augment)
+            yield normalize(images), self.labels[at]
+
+
+class _SeededOrder(Sampler):
+    """Yields ``(index, seed)``: an epoch's order, and a fresh seed for each of its images.
+
+    Handing each image its own seed makes the batches the same for any number of workers.
+    """
+
+    def __init__(self, size: int, shuffle: bool, seed: int):
+        self.size, self.shuffle = size, shuffle
+        self._generator = torch.Generator().manual_seed(seed)
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        order = torch.arange(self.size)
+        if self.shuffle:
+            order = torch.randperm(self.size, generator=self._generator)
+        seeds = torch.randint(2**62, (self.size,), generator=self._generator)
+        return zip(order.tolist(), seeds.tolist(), strict=True)
+
+
+class _Images(Dataset):
+    def __init__(self, images: Tensor, labels: Tensor, transform):
+        self.images, self.labels, self.transform = images.numpy(), labels, transform
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, item: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        index, seed = item
+        image = self.images[index]
+        if self.transform is not None:
+            # One pair of generators shared by all transforms of the policy: a seed given to
+            # Compose would hand every transform the same random stream.
+            self.transform.set_random_state(np.random.default_rng(seed), random.Random(seed))
+            image = self.transform(image=image)["image"]
+        return normalize(torch.from_numpy(image)[None])[0], self.labels[index]
+
+
+def stock_loader(
+    images: Tensor,
+    labels: Tensor,
+    *,
+    batch_size: int,
+    shuffle: bool = False,
+    transform=None,
+    workers: int = 0,
+    seed: int = 0,
+) -> DataLoader:
+    """torch's ``DataLoader`` over the same images, each through an albumentations ``transform``.
+
+    Batches depend on ``seed`` alone, whatever the number of ``workers``; epochs differ.
+    """
+    check_images(images, labels)
+    _check_batch_size(batch_size)
+    if workers < 0:
+        raise ValueError(f"workers={workers} is negative; 0 loads in this process")
+    return DataLoader(
+        _Images(images, labels, transform),
+        batch_size=batch_size,
+        sampler=_SeededOrder(len(images), shuffle, seed),
+        num_workers=workers,
+        generator=torch.Generator().manual_seed(seed),
+    )
