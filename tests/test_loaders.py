@@ -72,6 +72,20 @@ def test_any_number_of_workers_gives_the_same_batches(few):
             assert torch.equal(x, u) and torch.equal(y, v)
 
 
+def test_both_loaders_share_their_order_in_every_epoch(few):
+    stock, memory = make("stock", *few), make("memory", *few)
+    for _ in range(3):
+        assert torch.equal(epoch(stock)[1], epoch(memory)[1])
+
+
+def test_the_random_streams_of_a_seed_are_unrelated(few):
+    """On the CPU torch keeps 32 bits of a seed: seed and seed + 2**32 are one stream."""
+    loader = make("memory", *few)
+    drawn = [torch.rand(1000, generator=g) for g in (loader._order, loader._augment)]
+    assert torch.corrcoef(torch.stack(drawn))[0, 1].abs() < 0.15
+    assert len(set(loaders.streams(0, 50) + loaders.streams(1, 50))) == 100
+
+
 @pytest.mark.parametrize(("kind", "workers"), [("stock", 2), ("memory", 0)])
 def test_workers_and_epochs_augment_one_image_differently(few, kind, workers):
     same = few[0][:1].expand(64, 28, 28).contiguous()

@@ -70,8 +70,8 @@ class BatchedPolicy:
                 continue
             on = torch.rand(len(images), generator=generator, device=images.device) < p
             at = on.nonzero().squeeze(1)
-            warped = warp(images[at], draw(len(at), generator), fill)
-            images = images.index_copy(0, at, warped)
+            images = images.clone()
+            images[at] = warp(images[at], draw(len(at), generator), fill)
         return images
 
 

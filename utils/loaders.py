@@ -45,6 +45,15 @@ def _check_batch_size(batch_size: int) -> None:
         raise ValueError(f"batch_size={batch_size} is not at least 1")
 
 
+def streams(seed: int, n: int) -> list[int]:
+    """``n`` seeds for random streams that have nothing to do with each other.
+
+    Neighbouring seeds would not do: torch's generators keep 32 bits of a seed on the CPU, and
+    one seed in two generators gives two copies of one stream.
+    """
+    return np.random.SeedSequence(seed).generate_state(n).tolist()
+
+
 class MemoryLoader:
     """Batches gathered, augmented and normalized as whole tensors on the training device.
 
@@ -71,8 +80,9 @@ class MemoryLoader:
         self.images, self.labels = images.to(device), labels.to(device)
         self.batch_size, self.shuffle, self.augment = batch_size, shuffle, augment
         # The order is drawn on the CPU, so that it is the same on every device.
-        self._order = torch.Generator().manual_seed(seed)
-        self._augment = torch.Generator(device).manual_seed(seed + 2**32)
+        order_seed, augment_seed = streams(seed, 2)
+        self._order = torch.Generator().manual_seed(order_seed)
+        self._augment = torch.Generator(device).manual_seed(augment_seed)
 
     def __len__(self) -> int:
         return -(-len(self.images) // self.batch_size)
@@ -97,7 +107,9 @@ class _SeededOrder(Sampler):
 
     def __init__(self, size: int, shuffle: bool, seed: int):
         self.size, self.shuffle = size, shuffle
-        self._generator = torch.Generator().manual_seed(seed)
+        order_seed, augment_seed = streams(seed, 2)
+        self._order = torch.Generator().manual_seed(order_seed)  # as in MemoryLoader
+        self._seeds = torch.Generator().manual_seed(augment_seed)
 
     def __len__(self) -> int:
         return self.size
@@ -105,8 +117,8 @@ class _SeededOrder(Sampler):
     def __iter__(self) -> Iterator[tuple[int, int]]:
         order = torch.arange(self.size)
         if self.shuffle:
-            order = torch.randperm(self.size, generator=self._generator)
-        seeds = torch.randint(2**62, (self.size,), generator=self._generator)
+            order = torch.randperm(self.size, generator=self._order)
+        seeds = torch.randint(2**62, (self.size,), generator=self._seeds)
         return zip(order.tolist(), seeds.tolist(), strict=True)
 
 

@@ -155,10 +155,11 @@ def prepare(
     seeded here, so ``fit`` right after gives the same numbers every time.
     """
     device = device or training.default_device()
-    model = build_model(recipe, seed).to(device)
+    weights_seed, dropout_seed, loader_seed = loaders.streams(seed, 3)
+    model = build_model(recipe, weights_seed).to(device)
     optimizer = build_optimizer(recipe, model)
-    train_loader, test_loader = build_loaders(recipe, images, seed, device)
-    torch.manual_seed(seed)
+    train_loader, test_loader = build_loaders(recipe, images, loader_seed, device)
+    torch.manual_seed(dropout_seed)
     return Setup(
         model=model,
         train_loader=train_loader,

@@ -15,7 +15,7 @@ SEEDS = range(5)  # what the tables report
 FORMAT = 1
 KEYS = {
     "format", "recipe", "recipe_hash", "seed", "data", "data_md5", "history",
-    "test_accuracy_last", "test_accuracy_best", "misclassified", "seconds",
+    "train_accuracy_clean", "test_accuracy_last", "test_accuracy_best", "misclassified", "seconds",
     "versions", "machine", "device", "threads", "git_commit",
 }  # fmt: skip
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from utils import data, recipes, training
+from utils import data, loaders, recipes, training
 from utils.lab import results
 from utils.recipes import Recipe
 
@@ -24,13 +24,16 @@ PACKAGES = ("torch", "torchvision", "numpy", "albumentations", "opencv-python-he
 def run(recipe: Recipe, seed: int, images: data.ImageSet, device=None, verbose=True) -> dict:
     """Train and evaluate once; return the result as plain data (see ``results.KEYS``)."""
     device = torch.device(device or training.default_device())
-    commit = _git_commit()
+    commit, versions = _git_commit(), _versions()  # what is running, not what it becomes
     started = time.perf_counter()
     setup = recipes.prepare(recipe, images, seed, device)
     history = setup.fit(device, verbose=verbose)
     if len(history) < setup.epochs:
         raise KeyboardInterrupt  # fit returns what it has when interrupted; half a run is no run
     answers = training.evaluate(setup.model, setup.test_loader, device)
+    clean = loaders.MemoryLoader(
+        images.train_images, images.train_labels, batch_size=1000, device=device
+    )
     return {
         "format": results.FORMAT,
         "recipe": recipe.settings(),
@@ -39,12 +42,13 @@ def run(recipe: Recipe, seed: int, images: data.ImageSet, device=None, verbose=T
         "data": images.name,
         "data_md5": images.md5,
         "history": asdict(history),
+        "train_accuracy_clean": training.evaluate(setup.model, clean, device).accuracy,
         "test_accuracy_last": history.test_accuracy[-1],
         "test_accuracy_best": max(history.test_accuracy),
         "misclassified": answers.mistakes().as_lists(),
         "seconds": round(time.perf_counter() - started, 1),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {"python": platform.python_version(), **_versions()},
+        "versions": {"python": platform.python_version(), **versions},
         "machine": _machine(device),
         "device": device.type,
         "threads": torch.get_num_threads(),
