@@ -10,7 +10,7 @@ os.environ.setdefault("NOTEBOOK_SIZE", "smoke")  # the notebooks' kernels inheri
 def _full_mnist_is_at_hand() -> bool:
     from utils import data
 
-    return data.load().is_mnist
+    return data.settle_source().is_mnist
 
 
 def pytest_collection_modifyitems(items):

@@ -14,7 +14,7 @@ def digits():
 @pytest.fixture(scope="session")
 def mnist():
     """The full MNIST; tests that need it are skipped, and say so, where it cannot be had."""
-    images = data.load()
+    images = data.settle_source()
     if not images.is_mnist:
         pytest.skip("the full MNIST is not at hand (set MNIST_ROOT)")
     return images

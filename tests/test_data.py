@@ -24,6 +24,12 @@ def write_set(folder, train=40, test=20, prefix=""):
     return folder
 
 
+@pytest.fixture(autouse=True)
+def online(monkeypatch):
+    """As if nobody had found out yet that there is no network."""
+    monkeypatch.delenv("MNIST_OFFLINE", raising=False)
+
+
 @pytest.fixture
 def no_download(monkeypatch):
     def refuse(root, md5):
@@ -146,6 +152,47 @@ def test_without_mnist_auto_says_so_and_uses_the_5k(tmp_path, no_download, capsy
 def test_without_mnist_the_strict_source_says_what_it_tried(tmp_path, no_download):
     with pytest.raises(RuntimeError, match=r"(?s)does not hold.*download: no network.*Remedy"):
         data.load("mnist", tmp_path)
+
+
+def test_no_second_download_is_tried_where_the_first_failed(tmp_path, no_download, monkeypatch):
+    monkeypatch.setenv("MNIST_ROOT", str(tmp_path))
+    assert data.settle_source().name == "MNIST-5k"
+    with pytest.raises(data.NoMnist, match="switched off by MNIST_OFFLINE"):
+        data.load("mnist", tmp_path)
+
+
+@pytest.mark.parametrize("change", [lambda p: p.unlink(), lambda p: p.rename(f"{p}.gz")])
+def test_part_of_another_set_is_an_error_and_never_mnist(tmp_path, change):
+    folder = write_set(tmp_path / "FashionMNIST" / "raw")
+    change(folder / "t10k-labels-idx1-ubyte")
+    with pytest.raises(idx.UnusableSet, match=r"lacks test_labels: expected the four files"):
+        data.load("auto", tmp_path)
+
+
+def test_an_empty_neighbour_does_not_hide_a_set(tmp_path):
+    write_set(tmp_path / "FashionMNIST" / "raw")
+    (tmp_path / "AAA" / "raw").mkdir(parents=True)
+    assert data.load("mnist", tmp_path).name == "FashionMNIST (not MNIST)"
+
+
+def test_a_working_mirror_comes_first_and_nobody_waits_for_ever(tmp_path, monkeypatch):
+    import socket
+
+    import torchvision.datasets
+
+    seen = []
+
+    def fake(self, root, download):
+        seen.append((self.mirrors, socket.getdefaulttimeout()))
+        raise RuntimeError("nothing there")
+
+    monkeypatch.setattr(torchvision.datasets.MNIST, "__init__", fake)
+    monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", ["http://dead/", "https://live/"])
+    before = socket.getdefaulttimeout()
+    with pytest.raises(RuntimeError, match="nothing there"):
+        idx.download_mnist(tmp_path, data.MNIST_MD5)
+    assert seen == [(["https://live/", "http://dead/"], idx.DOWNLOAD_TIMEOUT_S)]
+    assert socket.getdefaulttimeout() == before and list(tmp_path.iterdir()) == []
 
 
 def test_an_unknown_source_is_refused():

@@ -8,14 +8,13 @@ import subprocess
 import sys
 import time
 
-import numpy as np
 import pytest
 from scipy import stats
 
-from utils import recipes
+from utils import data, recipes
 from utils.lab import __main__ as command
 from utils.lab import choices, results, runner
-from utils.lab.statistics import estimate, paired_difference, prediction_interval
+from utils.lab.statistics import estimate, paired_difference
 
 SHORT = dataclasses.replace(recipes.SKELETON, name="short", epochs=1)
 
@@ -29,7 +28,12 @@ def run(digits):
 @pytest.fixture
 def recorded(run, tmp_path):
     """The same run as if made on MNIST, written to a folder."""
-    result = json.loads(json.dumps(run | {"data": "MNIST"}))
+    result = json.loads(json.dumps(run | {"data": "MNIST", "data_md5": data.MNIST_SUM}))
+    wrong = len(result["misclassified"]["indices"])
+    result["history"] |= {"test_correct": [10_000 - wrong]}
+    result["history"] |= {"train_samples": 60_000, "test_samples": 10_000}
+    last = 100 * (10_000 - wrong) / 10_000
+    result |= {"test_accuracy_last": last, "test_accuracy_best": last}
     path = results.path_of(SHORT, 3, tmp_path)
     results.write(result, path)
     return result, path
@@ -41,7 +45,7 @@ def recorded(run, tmp_path):
 def test_a_result_says_all_there_is_to_know(run):
     assert run.keys() >= results.KEYS
     assert run["recipe"] == SHORT.settings() and run["seed"] == 3
-    assert run["data"] == "MNIST-5k" and run["device"] == "cpu" and run["threads"] >= 1
+    assert run["data"] == "MNIST-5k subset" and run["device"] == "cpu" and run["threads"] >= 1
     assert run["versions"].keys() >= {"python", "torch", "numpy", "albumentations"}
     history, wrong = run["history"], run["misclassified"]
     assert len(history["test_correct"]) == 1 and history["test_samples"] == 200
@@ -63,7 +67,10 @@ def test_a_result_survives_writing_and_reading(recorded):
         (lambda r: r.pop("history"), "it lacks history"),
         (lambda r: r.update(recipe_hash="0" * 12), "another version of the recipe"),
         (lambda r: r.update(seed=4), "its recipe or seed is not"),
-        (lambda r: r.update(data="MNIST-5k"), "made on MNIST-5k, not MNIST"),
+        (lambda r: r.update(data="MNIST-5k"), r"made on MNIST-5k \(md5 .*, not MNIST"),
+        (lambda r: r.update(data_md5="0"), r"made on MNIST \(md5 0\), not MNIST"),
+        (lambda r: r["history"].update(train_samples=2000), "not made on all 60,000"),
+        (lambda r: r["history"].pop("test_correct"), "not laid out as a result"),
         (lambda r: r.update(test_accuracy_last=99.9), "last accuracy does not match"),
         (lambda r: r.update(test_accuracy_best=99.9), "best accuracy does not match"),
         (lambda r: r["history"]["test_correct"].append(9), "it has 2 epochs, the recipe 1"),
@@ -102,14 +109,14 @@ def test_a_missing_seed_is_named_with_the_command_that_records_it(tmp_path):
 
 
 @pytest.fixture
-def short_recipe(monkeypatch):
+def few(monkeypatch, digits):
+    """A small set that passes for MNIST, and the short recipe among the known ones."""
     monkeypatch.setitem(recipes.RECIPES, "short", SHORT)
+    monkeypatch.setattr(results, "SAMPLES", (300, 100))
+    return dataclasses.replace(digits.subset(300, 100), name="MNIST", md5=data.MNIST_SUM)
 
 
-def test_finished_runs_are_skipped_and_missing_ones_made(
-    tmp_path, digits, short_recipe, monkeypatch, capsys
-):
-    few = dataclasses.replace(digits.subset(300, 100), name="MNIST")
+def test_finished_runs_are_skipped_and_missing_ones_made(tmp_path, few, capsys):
     runner.run_grid(["short"], [0], few, tmp_path)
     before = results.path_of(SHORT, 0, tmp_path).read_bytes()
     runner.run_grid(["short"], [0, 1], few, tmp_path)
@@ -123,12 +130,11 @@ def test_nothing_but_mnist_enters_the_recorded_results(digits):
         runner.run_grid(["01_skeleton"], [99], digits)
 
 
-def test_an_interrupted_run_is_not_recorded(tmp_path, digits, short_recipe, monkeypatch):
+def test_an_interrupted_run_is_not_recorded(tmp_path, few, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("utils.training.train_epoch", interrupt)
-    few = dataclasses.replace(digits.subset(300, 100), name="MNIST")
     with pytest.raises(KeyboardInterrupt):
         runner.run_grid(["short"], [0], few, tmp_path)
     assert not list(tmp_path.rglob("*.json"))
@@ -185,14 +191,6 @@ def test_a_paired_difference_is_scipys():
     assert found.excludes_zero == (stats.ttest_rel(after, before).pvalue < 0.05)
 
 
-def test_a_prediction_interval_holds_a_further_value_as_often_as_it_says():
-    rng = np.random.default_rng(0)
-    draws = rng.normal(99.4, 0.03, (4000, 6))
-    bounds = [prediction_interval(known, 0.9) for known in draws[:, :5]]
-    inside = [low <= x <= high for x, (low, high) in zip(draws[:, 5], bounds, strict=True)]
-    assert 0.885 < np.mean(inside) < 0.915
-
-
 @pytest.mark.parametrize("values", [[], [99.4], [99.4, float("nan")]])
 def test_too_little_to_estimate_from_is_refused(values):
     with pytest.raises(ValueError, match=r"at least 2 seeds|not every value is a number"):
@@ -233,23 +231,29 @@ def test_list_names_every_recipe(capsys):
     assert all(name in out for name in recipes.RECIPES)
 
 
-def test_choices_are_made_on_images_outside_the_test_set(tmp_path, monkeypatch, digits):
+def test_choices_are_made_on_images_outside_the_test_set(tmp_path, monkeypatch, few):
     monkeypatch.setattr(choices, "FOLDER", tmp_path)
+    held_out = data.validation_split(few, 50)
+    monkeypatch.setattr(data, "validation_split", lambda images: held_out)
     seen = []
-    monkeypatch.setattr(
-        runner,
-        "run",
-        lambda recipe, seed, images, **_: (
-            seen.append(images)
-            or {
-                "recipe": recipe.settings(),
-                "misclassified": {},
-                "history": {"test_correct": [90, 95, 97], "test_samples": 100},
-            }
-        ),
-    )
-    monkeypatch.setattr("utils.data.validation_split", lambda images: f"split of {images}")
-    choices.run(recipes.SKELETON, [0.1], ["constant"], [0], "MNIST")
-    assert seen == ["split of MNIST"]
-    assert json.loads((tmp_path / "01_skeleton" / "constant-0.1-seed-0.json").read_text())
-    assert "94.00" in str(choices.table())
+    original = runner.run
+
+    def watched(recipe, seed, images, **options):
+        seen.append(images)
+        return original(recipe, seed, images, **options)
+
+    monkeypatch.setattr(runner, "run", watched)
+    choices.run(SHORT, [0.1], ["exponential"], [0], few)
+    assert seen == [held_out]
+    path = tmp_path / "short" / "exponential-0.1-seed-0.json"
+    result = json.loads(path.read_text())
+    assert result["recipe"] == SHORT.settings() | {"lr": 0.1, "schedule": "exponential"}
+    assert choices.judge(result) in str(choices.table())
+    results.write(result | {"recipe": result["recipe"] | {"dropout": 0.5}}, path)
+    with pytest.raises(results.BadResult, match="another version of short"):
+        choices.table()
+
+
+def test_choices_on_another_set_are_not_recorded(digits):
+    with pytest.raises(ValueError, match="this is MNIST-5k: choices are recorded on MNIST only"):
+        choices.run(SHORT, [0.1], None, [0], digits)

@@ -66,6 +66,7 @@ def test_it_has_every_part(path):
     text = prose(read(path))
     parts = ["**Hypothesis.**", "## Target", "## Result", "## Analysis", "## Exercises", "\n3. "]
     assert [part for part in parts if part not in text] == []
+    assert not re.search(r"\b(TODO|FIXME|SCHEDULE)\b", text)
     at = [text.index(part) for part in parts]
     assert at == sorted(at)
 

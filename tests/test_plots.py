@@ -62,7 +62,9 @@ def on_another(digits):
 def of_no_set():
     model = recipes.build_model(recipes.SKELETON)
     return {
-        "learning_rate": plots.learning_rate({"constant": [0.1, 0.1], "falling": [0.2, 0.1]}),
+        "learning_rate": plots.learning_rate(
+            {"constant": [0.1] * 4, "falling": [0.2, 0.1, 0.05, 0.01]}, 2
+        ),
         "network": plots.network(model),
         "steps": plots.steps(["a", "b"], [[99.0, 99.1], [99.4, 99.5]], [98.9, 99.5]),
         "seed_curves": plots.seed_curves([history(), history()], "two seeds"),
@@ -116,6 +118,16 @@ def test_titles_say_what_was_found(on_mnist):
     assert "7 of 1,000 wrong" in title(on_mnist["confusion_matrix"])
     assert "7 of 1,000 wrong, 0 of them with over 90 %" in title(on_mnist["misclassified"])
     assert "9,264 parameters; one output sees 28 × 28" in title(of_no_set()["network"])
+
+
+def test_the_learning_rate_title_holds_the_true_peak():
+    figure = plots.learning_rate({"bump": [0.1, 0.3, 0.2, 0.01]}, epochs=2)
+    assert title(figure) == "bump: 0.1 at first, at most 0.3 after 0.5 epochs, 0.01 at last"
+
+
+def test_an_empty_history_has_no_curves():
+    with pytest.raises(ValueError, match="no epoch was finished"):
+        plots.curves(history(0), "MNIST")
 
 
 def test_confused_pairs_count_both_directions():

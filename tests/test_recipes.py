@@ -37,10 +37,38 @@ def test_a_step_has_the_published_number_of_parameters(recipe):
     assert found == recipes.PUBLISHED[recipe.name].parameters
 
 
-def test_every_setting_decides_something():
-    """A recipe's settings are all its fields but its name and title."""
+OTHER_VALUES = {
+    "batch_norm": False,
+    "dropout": 0.2,
+    "augmentation": None,
+    "engine": "albumentations",
+    "batch_size": 64,
+    "epochs": 2,
+    "lr": 0.01,
+    "momentum": 0.5,
+    "schedule": "one_cycle",
+}
+
+
+def test_a_recipes_settings_are_all_its_fields_but_name_and_title():
     fields = {field.name for field in dataclasses.fields(recipes.Recipe)}
     assert recipes.SKELETON.settings().keys() == fields - {"name", "title"}
+    # Of model and optimizer there is one each so far; every other setting is tried below.
+    assert OTHER_VALUES.keys() == fields - {"name", "title", "model", "optimizer"}
+
+
+@pytest.mark.parametrize("setting", OTHER_VALUES)
+def test_every_setting_decides_something(digits, setting):
+    """Changing any one of them changes the losses of a short run, or their number."""
+    few = digits.subset(640, 100)
+    base = recipes.step(recipes.AUGMENTATION, "base", "base", epochs=1)
+    other = recipes.step(base, "other", "other", **{setting: OTHER_VALUES[setting]})
+    assert recipes.difference(base, other).keys() == {setting}
+    first, second = (
+        recipes.prepare(recipe, few, 0, "cpu").fit(verbose=False).train_loss
+        for recipe in (base, other)
+    )
+    assert first != second
 
 
 def test_names_are_unique_and_each_step_has_a_target():

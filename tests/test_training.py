@@ -125,7 +125,7 @@ def test_the_same_seed_gives_the_same_run_bit_for_bit(digits):
     runs = []
     for seed in (0, 0, 1):
         setup = recipes.prepare(recipe, few, seed, "cpu")
-        history = setup.fit("cpu", verbose=False)
+        history = setup.fit(verbose=False)
         runs.append((history.train_loss, setup.model.state_dict()))
     (first, weights), (again, same), (other, _) = runs
     assert first == again and first != other
@@ -135,7 +135,7 @@ def test_the_same_seed_gives_the_same_run_bit_for_bit(digits):
 def test_training_learns_real_digits(digits):
     recipe = recipes.step(recipes.REGULARIZATION, "short", "short", epochs=3)
     setup = recipes.prepare(recipe, digits, 0, "cpu")
-    history = setup.fit("cpu", verbose=False)
+    history = setup.fit(verbose=False)
     assert history.test_accuracy[-1] > 90
     assert history.train_loss[-1] < history.train_loss[0]
 
@@ -143,6 +143,19 @@ def test_training_learns_real_digits(digits):
 def test_a_loss_that_is_not_a_number_stops_and_names_where():
     with pytest.raises(training.TrainingDiverged, match=r"is nan in epoch 1, step 2, at .* 1e\+38"):
         fit(linear(), tiny_set(), lr=1e38)
+
+
+def test_divergence_names_its_own_step_where_losses_are_looked_at_seldom():
+    losses = torch.tensor([0.5, float("inf"), float("nan")])
+    recent = [(step + 40, 0.1 * step, loss) for step, loss in enumerate(losses)]
+    with pytest.raises(training.TrainingDiverged, match=r"is inf in epoch 3, step 42, .* rate 0.1"):
+        training._check_finite(recent, epoch=2)
+
+
+def test_an_interrupt_between_two_entries_leaves_lists_of_one_length():
+    history = training.History(lr=[0.1, 0.1], seconds=[1.0, 1.0], test_correct=[5])
+    history.drop_unfinished()
+    assert [len(v) for v in vars(history).values() if isinstance(v, list)] == [1, 1, 0, 0, 0, 1]
 
 
 def test_an_interrupt_keeps_the_finished_epochs(capsys):
@@ -202,4 +215,4 @@ def test_the_history_renders_the_known_table():
 def test_training_runs_on_cuda(digits):
     recipe = recipes.step(recipes.LR_SCHEDULE, "short", "short", epochs=2)
     setup = recipes.prepare(recipe, digits, 0, "cuda")
-    assert setup.fit("cuda", verbose=False).test_accuracy[-1] > 80
+    assert setup.fit(verbose=False).test_accuracy[-1] > 80

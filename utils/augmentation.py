@@ -17,6 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from utils.names import look_up
+
 cv2.setNumThreads(0)  # its thread pool costs more than a 28 x 28 image takes
 
 SIDE = 28
@@ -26,9 +28,10 @@ def rotate_perspective() -> A.Compose:
     """Rotation by up to 6 degrees, then, on every second image, a perspective distortion.
 
     Design B3's policy. The corners that rotation uncovers are filled with 33 of 255, the mean
-    pixel; each corner of the distortion moves inward by |N(0, s)| of the side, s uniform in
-    0..0.2. ``fit_output`` keeps the whole digit in view, as torchvision's RandomPerspective,
-    which B3 used, does; without it albumentations 2.0.8 enlarges the image and cuts the digit.
+    pixel. Each corner of the distortion moves inward by |N(0, s)| of the side, at most 0.32 (a
+    larger draw starts again from 0), with s uniform in 0..0.2. ``fit_output`` keeps the whole
+    digit in view, as torchvision's RandomPerspective does; without it albumentations 2.0.8
+    enlarges the image and cuts the digit.
     """
     return A.Compose(
         [
@@ -43,9 +46,7 @@ POLICIES = {"rotate_perspective": rotate_perspective}
 
 def build(name: str) -> A.Compose:
     """The policy called ``name``; ``ValueError`` for an unknown name."""
-    if name not in POLICIES:
-        raise ValueError(f"no policy is called {name!r}. Known: {', '.join(POLICIES)}")
-    return POLICIES[name]()
+    return look_up("policy", name, POLICIES)()
 
 
 class BatchedPolicy:

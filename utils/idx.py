@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import socket
 import tempfile
 from contextlib import contextmanager
@@ -36,15 +35,27 @@ def find_folder(root: Path) -> Path | None:
     """The folder under ``root`` that holds the four files, or ``None``.
 
     Looked for in this order: ``root/MNIST/raw``, ``root`` itself, ``root/raw``, and the one
-    ``root/<set>/raw`` there is; ``UnusableSet`` where there are several of those.
+    ``root/<set>/raw`` there is. ``UnusableSet`` where there are several of those, and where
+    there is part of a set that is not MNIST: to go on would mean to train on another one.
     """
-    others = sorted(path for path in root.glob("*/raw") if path.parent.name != "MNIST")
-    for folder in (root / "MNIST" / "raw", root, root / "raw", *others[:1]):
-        if all(_candidates(folder, part) for part in PARTS):
-            if folder in others and len(others) > 1:
-                names = ", ".join(path.parent.name for path in others)
-                raise UnusableSet(f"{root} holds several sets ({names}): point at one of them")
-            return folder
+    mnist = root / "MNIST" / "raw"
+    others = sorted(path for path in root.glob("*/raw") if path != mnist)
+    complete = [
+        folder
+        for folder in (mnist, root, root / "raw", *others)
+        if all(_candidates(folder, part) for part in PARTS)
+    ]
+    if complete and (len(complete) == 1 or complete[0] not in others):
+        return complete[0]
+    if complete:
+        names = ", ".join(path.parent.name for path in complete)
+        raise UnusableSet(f"{root} holds several sets ({names}): point at one of them")
+    for folder in (root, root / "raw", *others):
+        missing = [part for part in PARTS if not _candidates(folder, part)]
+        if len(missing) < len(PARTS) or any(folder.glob("*-ubyte.gz")):
+            raise UnusableSet(
+                f"{folder} lacks {', '.join(missing)}: expected the four files, extracted (no .gz)"
+            )
     return None
 
 
@@ -144,7 +155,6 @@ def download_mnist(root: Path, md5: dict[str, str]) -> None:
         goal.mkdir(parents=True, exist_ok=True)
         for path in four_files(raw).values():
             os.replace(path, goal / path.name)
-        shutil.rmtree(raw)
 
 
 @contextmanager

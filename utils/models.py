@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import difflib
 import io
 
 import torch
 import torchsummary
 from torch import Tensor, nn
+
+from utils.names import look_up
 
 
 class ConvNet(nn.Sequential):
@@ -81,17 +82,14 @@ def build(name: str, *, batch_norm: bool, dropout: float, seed: int) -> ConvNet:
     """The network called ``name``, its initial weights drawn from ``seed``, on the CPU.
 
     Torch's global random stream is left as it was. Raises ``ValueError`` for an unknown name
-    or a dropout outside 0..1.
+    or a dropout outside 0 <= p < 1.
     """
-    if name not in MODELS:
-        near = difflib.get_close_matches(name, MODELS, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"no model is called {name!r}{hint} Known: {', '.join(MODELS)}")
+    design = look_up("model", name, MODELS)
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout={dropout} is not within 0 <= p < 1")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return MODELS[name](batch_norm=batch_norm, dropout=dropout)
+        return design(batch_norm=batch_norm, dropout=dropout)
 
 
 def count_parameters(model: nn.Module) -> int:

@@ -104,25 +104,27 @@ def augmented_samples(original: Tensor, engines: dict[str, Sequence[Tensor]], na
 # --------------------------------------------------------------------------- training
 
 
-def learning_rate(plans: dict[str, Sequence[float]]) -> Figure:
-    """The rate at the start of each epoch, a line per plan; the last plan is the one in use."""
+def learning_rate(plans: dict[str, Sequence[float]], epochs: int) -> Figure:
+    """The rate of every step over ``epochs``, a line per plan; the last plan is the one in use."""
     figure, axes = _figure(height=2.8)
-    styles = [{"ls": "--", "color": GREY}] * (len(plans) - 1) + [{"marker": "o", "color": BLUE}]
+    styles = [{"ls": "--", "color": GREY}] * (len(plans) - 1) + [{"color": BLUE, "lw": 2}]
     for (label, rates), style in zip(plans.items(), styles, strict=True):
-        axes.plot(range(1, len(rates) + 1), rates, label=label, **style)
-    axes.set(xlabel="epoch", ylabel="learning rate", ylim=(0, None))
+        axes.plot(np.arange(len(rates)) * epochs / len(rates), rates, label=label, **style)
+    axes.set(xlabel="epochs trained", ylabel="learning rate", ylim=(0, None), xlim=(0, epochs))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False)
     _plain(axes)
     label, rates = list(plans.items())[-1]
     top = max(range(len(rates)), key=rates.__getitem__)
-    highest = f"highest in epoch {top + 1} at {rates[top]:.3g}"
-    _title(figure, f"{label}: {highest}, {rates[-1]:.3g} in the last")
+    after = f"{rates[top]:.3g} after {top * epochs / len(rates):.1f} epochs"
+    _title(figure, f"{label}: {rates[0]:.3g} at first, at most {after}, {rates[-1]:.1g} at last")
     return figure
 
 
 def curves(history: History, name: str) -> Figure:
     """Loss and accuracy of train and test, per epoch."""
+    if len(history) == 0:
+        raise ValueError("the history is empty: no epoch was finished, so there is no curve")
     figure, (left, right) = _figure(1, 2, height=3.6)
     epochs = range(1, len(history) + 1)
     train, test = {"color": ORANGE, "label": "train"}, {"color": BLUE, "label": "test"}

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.optim import SGD, Adam, Optimizer
+from torch.optim import SGD, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from utils import augmentation, data, loaders, models, schedules, training
+from utils.names import look_up
 
 EVALUATION_BATCH = 1000
 
@@ -95,11 +95,7 @@ TARGETS = {
 
 def get(name: str) -> Recipe:
     """The recipe called ``name``; ``ValueError`` with the nearest name for an unknown one."""
-    if name not in RECIPES:
-        near = difflib.get_close_matches(name, RECIPES, n=1, cutoff=0.4)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"no recipe is called {name!r}{hint} Known: {', '.join(RECIPES)}")
-    return RECIPES[name]
+    return look_up("recipe", name, RECIPES)
 
 
 def previous(recipe: Recipe) -> Recipe | None:
@@ -128,8 +124,9 @@ class Setup:
     scheduler: LRScheduler
     scheduler_per_step: bool
     epochs: int
+    device: torch.device
 
-    def fit(self, device=None, verbose: bool = True) -> training.History:
+    def fit(self, verbose: bool = True) -> training.History:
         return training.fit(
             self.model,
             self.train_loader,
@@ -138,12 +135,12 @@ class Setup:
             scheduler=self.scheduler,
             scheduler_per_step=self.scheduler_per_step,
             epochs=self.epochs,
-            device=device,
+            device=self.device,
             verbose=verbose,
         )
 
-    def evaluate(self, device=None) -> training.Evaluation:
-        return training.evaluate(self.model, self.test_loader, device)
+    def evaluate(self) -> training.Evaluation:
+        return training.evaluate(self.model, self.test_loader, self.device)
 
 
 def prepare(
@@ -154,7 +151,7 @@ def prepare(
     Everything random comes from ``seed``; torch's global stream, which dropout draws from, is
     seeded here, so ``fit`` right after gives the same numbers every time.
     """
-    device = device or training.default_device()
+    device = torch.device(device or training.default_device())
     weights_seed, dropout_seed, loader_seed = loaders.streams(seed, 3)
     model = build_model(recipe, weights_seed).to(device)
     optimizer = build_optimizer(recipe, model)
@@ -168,6 +165,7 @@ def prepare(
         scheduler=schedules.build(recipe.schedule, optimizer, recipe.epochs * len(train_loader)),
         scheduler_per_step=recipe.schedule in schedules.PER_STEP,
         epochs=recipe.epochs,
+        device=device,
     )
 
 
@@ -178,11 +176,8 @@ def build_model(recipe: Recipe, seed: int = 0) -> nn.Module:
 
 
 def build_optimizer(recipe: Recipe, model: nn.Module) -> Optimizer:
-    if recipe.optimizer == "sgd":
-        return SGD(model.parameters(), lr=recipe.lr, momentum=recipe.momentum)
-    if recipe.optimizer == "adam":
-        return Adam(model.parameters(), lr=recipe.lr, betas=(recipe.momentum, 0.999))
-    raise ValueError(f"no optimizer is called {recipe.optimizer!r}. Known: sgd, adam")
+    optimizer = look_up("optimizer", recipe.optimizer, {"sgd": SGD})
+    return optimizer(model.parameters(), lr=recipe.lr, momentum=recipe.momentum)
 
 
 def build_loaders(

@@ -7,12 +7,12 @@ after every step; the others advance after every epoch.
 
 from __future__ import annotations
 
-import difflib
-
 import torch
 from torch import nn
 from torch.optim import SGD, Optimizer
 from torch.optim.lr_scheduler import ConstantLR, LambdaLR, LRScheduler, OneCycleLR
+
+from utils.names import look_up
 
 
 def constant(optimizer: Optimizer, steps: int) -> LRScheduler:
@@ -26,7 +26,8 @@ def exponential(optimizer: Optimizer, steps: int) -> LRScheduler:
 
 
 def one_cycle(optimizer: Optimizer, steps: int) -> LRScheduler:
-    """Linearly up from a 25th to the rate over 30 % of the steps, then linearly down to zero.
+    """Linearly up from a 25th to the rate over 30 % of the steps, then linearly down to
+    a 250,000th of it.
 
     The momentum stays as it is: one change at a time.
     """
@@ -46,21 +47,17 @@ PER_STEP = {"one_cycle"}
 
 def build(name: str, optimizer: Optimizer, steps: int) -> LRScheduler:
     """The schedule ``name`` for a run of ``steps``; ``ValueError`` for an unknown name."""
-    if name not in SCHEDULES:
-        near = difflib.get_close_matches(name, SCHEDULES, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"no schedule is called {name!r}{hint} Known: {', '.join(SCHEDULES)}")
-    return SCHEDULES[name](optimizer, steps)
+    return look_up("schedule", name, SCHEDULES)(optimizer, steps)
 
 
 def rates(name: str, lr: float, epochs: int, steps_per_epoch: int) -> list[float]:
-    """The rate at the start of each epoch of such a run, found by running the schedule itself."""
+    """The rate of every optimizer step of such a run, found by running the schedule itself."""
     optimizer = SGD([nn.Parameter(torch.zeros(1))], lr=lr)
     scheduler = build(name, optimizer, epochs * steps_per_epoch)
     found = []
-    for _ in range(epochs):
+    for step in range(1, epochs * steps_per_epoch + 1):
         found.append(optimizer.param_groups[0]["lr"])
         optimizer.step()  # torch warns where a schedule runs ahead of its optimizer
-        for _ in range(steps_per_epoch if name in PER_STEP else 1):
+        if name in PER_STEP or step % steps_per_epoch == 0:
             scheduler.step()
     return found

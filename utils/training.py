@@ -46,6 +46,12 @@ class History:
     def __len__(self) -> int:
         return len(self.test_correct)
 
+    def drop_unfinished(self) -> None:
+        """Cut every list to the epochs that were finished, evaluation included."""
+        for values in vars(self).values():
+            if isinstance(values, list):
+                del values[len(self) :]
+
     @property
     def train_accuracy(self) -> list[float]:
         return [100 * correct / self.train_samples for correct in self.train_correct]
@@ -201,6 +207,7 @@ def fit(
             history.test_loss.append(test.loss)
             history.test_correct.append(test.correct)
     except KeyboardInterrupt:
+        history.drop_unfinished()
         print(f"\nInterrupted: {len(history)} of {epochs} epochs are finished and kept.")
     return history
 
@@ -220,6 +227,7 @@ def train_epoch(
     loss_sum = torch.zeros((), device=device)
     correct = torch.zeros((), dtype=torch.long, device=device)
     samples = 0
+    recent: list[tuple[int, float, Tensor]] = []  # step, learning rate and loss, not looked at yet
     # Reading a number makes a GPU wait for its queue, a CPU not.
     look_every = 1 if device.type == "cpu" else 50
     started = time.perf_counter()
@@ -234,9 +242,11 @@ def train_epoch(
         loss_sum += loss.detach() * len(y)
         correct += (logits.argmax(1) == y).sum()
         samples += len(y)
+        recent.append((step, optimizer.param_groups[0]["lr"], loss.detach()))
         last = step + 1 == len(loader)
         if last or step % look_every == 0:
-            _check_finite(loss.item(), epoch, step, optimizer)
+            _check_finite(recent, epoch)
+            recent.clear()
             bar.set_description_str(
                 f"Loss={loss.item():.4f} Batch_id={step} "
                 f"Accuracy={100 * correct.item() / samples:.2f}",
@@ -247,12 +257,14 @@ def train_epoch(
     return loss_sum.item() / samples, int(correct), samples, time.perf_counter() - started
 
 
-def _check_finite(loss: float, epoch: int, step: int, optimizer: Optimizer) -> None:
-    if not math.isfinite(loss):
-        raise TrainingDiverged(
-            f"the loss is {loss} in epoch {epoch + 1}, step {step + 1}, at learning rate "
-            f"{optimizer.param_groups[0]['lr']:g}. A lower learning rate usually mends it."
-        )
+def _check_finite(recent: list[tuple[int, float, Tensor]], epoch: int) -> None:
+    steps, rates, losses = zip(*recent, strict=True)
+    for step, lr, loss in zip(steps, rates, torch.stack(losses).tolist(), strict=True):
+        if not math.isfinite(loss):
+            raise TrainingDiverged(
+                f"the loss is {loss} in epoch {epoch + 1}, step {step + 1}, at learning rate "
+                f"{lr:g}. A lower learning rate usually mends it."
+            )
 
 
 @torch.no_grad()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from itertools import product
+from pathlib import Path
 
 from utils import data, recipes, training
 from utils.lab import results, runner
@@ -27,13 +28,15 @@ def run(
     images: data.ImageSet,
 ) -> None:
     """Record each rate under each schedule (default: the recipe's) and seed, where missing."""
+    if not images.is_mnist:
+        raise ValueError(f"this is {images.name}: choices are recorded on MNIST only")
     held_out = data.validation_split(images)
     for seed, schedule, lr in product(seeds, names or [recipe.schedule], rates):
         path = FOLDER / recipe.name / f"{schedule}-{lr:g}-seed-{seed}.json"
         if not path.exists():
             candidate = dataclasses.replace(recipe, lr=lr, schedule=schedule)
             results.write(_validate(candidate, seed, held_out), path)
-        judged = judge(json.loads(path.read_text()))
+        judged = judge(_read(path, recipe))
         print(f"{recipe.name} {schedule} {lr:g} seed {seed}: {judged}", flush=True)
 
 
@@ -43,6 +46,17 @@ def _validate(candidate: Recipe, seed: int, held_out: data.ImageSet) -> dict:
     except training.TrainingDiverged as error:
         return {"recipe": candidate.settings(), "seed": seed, "diverged": str(error)}
     del result["misclassified"]
+    return result
+
+
+def _read(path: Path, recipe: Recipe) -> dict:
+    """A recorded candidate; ``BadResult`` where it differs in more than rate and schedule."""
+    result = json.loads(path.read_text())
+    tried = {key: result["recipe"][key] for key in ("lr", "schedule")}
+    if result["recipe"] != recipe.settings() | tried:
+        raise results.BadResult(
+            f"{path} was made with another version of {recipe.name}. Delete it and choose again."
+        )
     return result
 
 
@@ -60,7 +74,7 @@ def table() -> Table:
     for name, recipe in recipes.RECIPES.items():
         candidates: dict[tuple, list[str]] = {}
         for path in sorted((FOLDER / name).glob("*.json")):
-            result = json.loads(path.read_text())
+            result = _read(path, recipe)
             tried = result["recipe"]["schedule"], result["recipe"]["lr"]
             candidates.setdefault(tried, []).append(judge(result))
         for (schedule, lr), judged in sorted(candidates.items()):

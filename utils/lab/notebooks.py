@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -16,12 +17,11 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
 from nbconvert import HTMLExporter
 
-from utils import recipes
+from utils import data, recipes
 from utils.files import replacing
-from utils.lab import report
+from utils.lab import report, results
 from utils.lab.statistics import estimate
 from utils.tables import Table
 
@@ -80,63 +80,81 @@ class Client(NotebookClient):
 
 def run(paths: list[Path], out: Path, in_place: bool, jobs: int | None = None) -> int:
     """Execute ``paths``; return how many failed. Each failure names its notebook and cell."""
-    jobs = jobs or min(len(paths), os.cpu_count() or 1)
+    jobs = jobs or min(len(paths), _cores())
     out.mkdir(parents=True, exist_ok=True)
-    threads = max(1, (os.cpu_count() or 1) // jobs)
-    # Kernels inherit these: one thread each where notebooks share the cores, as recorded runs.
-    os.environ |= {"OMP_NUM_THREADS": str(threads), "NOTEBOOK_RESULTS": str(out.resolve())}
+    # Kernels inherit these. One thread each, as in the recorded runs: several notebooks at a
+    # time use the cores better than one with several threads.
+    os.environ |= {"OMP_NUM_THREADS": "1", "NOTEBOOK_RESULTS": str(out.resolve())}
     for stale in out.glob("*.json"):
         stale.unlink()
-    print(f"{len(paths)} notebooks, {jobs} at a time, {threads} thread(s) each", flush=True)
+    print(f"Data: {data.settle_source()!r}\n{len(paths)} notebooks, {jobs} at a time", flush=True)
     progress = Progress([path.stem for path in paths])
+    clients = [_client(path, progress) for path in paths]
     with ThreadPoolExecutor(jobs) as pool:
-        failures = [
-            failure
-            for failure in pool.map(lambda path: _run_one(path, out, in_place, progress), paths)
-            if failure
-        ]
-    for failure in failures:
+        try:
+            failures = list(
+                pool.map(lambda work: _run_one(*work, out, in_place, progress), clients)
+            )
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for _, client in clients:
+                if client.km is not None and client.km.has_kernel:
+                    os.kill(client.km.provisioner.pid, signal.SIGKILL)
+            print("\ninterrupted: unfinished notebooks are left as they were")
+            return len(paths)
+    for failure in filter(None, failures):
         print(f"\nFAILED {failure}", file=sys.stderr)
     print(f"\n{outcome(out)}\n\nExecuted notebooks and pages: {out}/")
-    return len(failures)
+    return sum(map(bool, failures))
 
 
-def _run_one(path: Path, out: Path, in_place: bool, progress: Progress) -> str:
+def _cores() -> int:
+    """Cores this process may use, which in a container can be fewer than there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _client(path: Path, progress: Progress) -> tuple[Path, Client]:
     notebook = nbformat.read(path, as_version=4)
     client = Client(
         notebook,
         timeout=CELL_TIMEOUT_S,
         kernel_name="python3",
         record_timing=False,
-        coalesce_streams=True,
+        coalesce_streams=True,  # keeps of a progress bar what a terminal would show at the end
         resources={"metadata": {"path": str(path.parent)}},
-    ).watch(path.stem, progress)
+    )
+    return path, client.watch(path.stem, progress)
+
+
+def _run_one(path: Path, client: Client, out: Path, in_place: bool, progress: Progress) -> str:
+    """Execute one notebook and write it; what went wrong, or an empty string."""
     progress.update(path.stem, "starting", True)
+    failure = ""
     try:
         client.execute()
-    except CellExecutionError as error:
-        progress.update(path.stem, "failed", True)
-        return f"{path.name}: {error}"
-    finally:
-        tidy(notebook)
-        _write(out / path.name, nbformat.writes(notebook) + "\n")
-        page, _ = HTMLExporter().from_notebook_node(notebook)
-        _write(out / f"{path.stem}.html", page)
-    if in_place:
+    except Exception as error:  # a cell's error, a dead kernel, a time-out: name it, go on
+        failure = f"{path.name}: {type(error).__name__}: {error}"
+    notebook = client.nb
+    tidy(notebook)
+    _write(out / path.name, nbformat.writes(notebook) + "\n")
+    page, _ = HTMLExporter().from_notebook_node(notebook)
+    _write(out / f"{path.stem}.html", page)
+    if in_place and not failure:
         _write(path, nbformat.writes(notebook) + "\n")
-    progress.update(path.stem, "done", True)
-    return ""
+    progress.update(path.stem, "failed" if failure else "done", True)
+    return failure
 
 
 def tidy(notebook: nbformat.NotebookNode) -> None:
-    """Keep of the metadata what a reader needs; join a stream's pieces as a terminal shows them."""
+    """Keep of the metadata what a reader needs: no times, no machine's particulars."""
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     notebook.metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
     for cell in notebook.cells:
         tags = cell.metadata.get("tags")
         cell.metadata = {"tags": tags} if tags else {}
         for output in cell.get("outputs", []):
-            output.pop("metadata", None) if output.output_type == "stream" else None
             if output.output_type in ("display_data", "execute_result"):
                 output.metadata = {}
 
@@ -162,7 +180,7 @@ def outcome(out: Path) -> Table:
                 f"{found['train']:.2f}",
                 f"{found['last']:.2f}",
                 f"{found['best']:.2f}",
-                report.mean_std(estimate(report.last_accuracies(recipe.name))),
+                _recorded(recipe),
                 f"{recipes.PUBLISHED[recipe.name].test:.2f}",
                 f"{found['minutes']:.1f}",
             ]
@@ -170,3 +188,10 @@ def outcome(out: Path) -> Table:
     columns = ["step", "the one change", "data", "train", "test, last epoch", "best epoch"]
     columns += ["recorded seeds (MNIST)", "published", "minutes of training"]
     return Table(columns, rows)
+
+
+def _recorded(recipe: recipes.Recipe) -> str:
+    try:
+        return report.mean_std(estimate(report.last_accuracies(recipe.name)))
+    except results.BadResult:  # somebody's own recipe: its runs are not recorded yet
+        return "none"

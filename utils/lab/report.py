@@ -8,7 +8,9 @@ from, so a test can tell whether it is still the one that ``write()`` would draw
 from __future__ import annotations
 
 import hashlib
+import inspect
 import re
+import sys
 from collections import Counter
 from dataclasses import fields
 from pathlib import Path
@@ -90,7 +92,7 @@ def change_in_words(recipe: Recipe) -> str:
 def experiments() -> Table:
     """The four steps: what changed, what it brought, and what was published."""
     columns = ["step", "the one change", "parameters", "receptive field", "train", "test"]
-    columns += ["Δ [95 % interval]", "best epoch: mean (most)", "published", "minutes"]
+    columns += ["Δ [95 % interval]", "best epoch: mean (highest)", "published", "minutes"]
     rows = []
     for recipe in STEPS:
         runs = results.reported(recipe.name)
@@ -182,6 +184,18 @@ def findings() -> str:
     )
 
 
+def machine() -> str:
+    """What the recorded runs were made on, and how long all of them took."""
+    runs = [run for name in recipes.RECIPES for run in results.reported(name)]
+    first, versions = runs[0], runs[0]["versions"]
+    hours = sum(run["seconds"] for run in runs) / 3600
+    return (
+        f"{len(runs)} runs, {hours:.1f} hours of {first['threads']} thread each on "
+        f"{first['machine']}, two at a time; Python {versions['python']}, "
+        f"torch {versions['torch']}."
+    )
+
+
 def code_block(text: str) -> str:
     return f"```text\n{text}\n```"
 
@@ -194,6 +208,7 @@ def sections() -> dict[str, str]:
         "experiments": experiments().markdown(),
         "targets": targets().markdown(),
         "engines": engines().markdown(),
+        "machine": machine(),
         "choices": choices.table().markdown(),
         "summary": code_block(models.summary(model)),
         "receptive-field": receptive_field.table(model).markdown(),
@@ -219,15 +234,6 @@ def updated(text: str) -> str:
 # --------------------------------------------------------------------------- the figures
 
 
-def digest(*names: str) -> str:
-    """What a figure of these recipes was drawn from: a digest over their recorded runs."""
-    parts = ("seed", "history", "misclassified")
-    found = [
-        (name, [run[part] for part in parts]) for name in names for run in results.reported(name)
-    ]
-    return hashlib.sha256(repr(found).encode()).hexdigest()[:16]
-
-
 STEP_NAMES = tuple(recipe.name for recipe in STEPS)
 FIGURE_SOURCES = {
     "steps.png": STEP_NAMES,
@@ -235,6 +241,16 @@ FIGURE_SOURCES = {
     "misclassified.png": (BEST.name,),
     "network.png": (),
 }
+
+
+def digest(*names: str) -> str:
+    """What a figure of these recipes is drawn from: their runs, the network, the drawing code."""
+    parts = ("seed", "history", "misclassified")
+    runs = [[run[part] for part in parts] for name in names for run in results.reported(name)]
+    network = receptive_field.rows(recipes.build_model(BEST))
+    drawing = inspect.getsource(plots), inspect.getsource(sys.modules[__name__])
+    text = repr((runs, network, PUBLISHED, drawing))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def steps_figure() -> Figure:

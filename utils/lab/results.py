@@ -6,13 +6,14 @@ import hashlib
 import json
 from pathlib import Path
 
-from utils import recipes
+from utils import data, recipes
 from utils.files import replacing
 from utils.recipes import Recipe
 
 FOLDER = Path(__file__).resolve().parents[2] / "assets" / "results"
 SEEDS = range(5)  # what the tables report
 FORMAT = 1
+SAMPLES = (60_000, 10_000)  # what a reported run trains and is tested on
 KEYS = {
     "format", "recipe", "recipe_hash", "seed", "data", "data_md5", "history",
     "train_accuracy_clean", "test_accuracy_last", "test_accuracy_best", "misclassified", "seconds",
@@ -45,7 +46,11 @@ def read(path: Path, recipe: Recipe, seed: int) -> dict:
         result = json.loads(path.read_text())
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise BadResult(f"{path} cannot be read: {error}. Delete it and run again.") from error
-    if reason := _what_is_wrong(result, recipe, seed):
+    try:
+        reason = _what_is_wrong(result, recipe, seed)
+    except (KeyError, TypeError, IndexError) as error:
+        reason = f"not laid out as a result ({type(error).__name__}: {error})"
+    if reason:
         raise BadResult(f"{path}: {reason}. Delete it and run again.")
     return result
 
@@ -59,9 +64,11 @@ def _what_is_wrong(result: dict, recipe: Recipe, seed: int) -> str:
         return f"made with another version of the recipe {recipe.name}"
     if result["recipe"] != recipe.settings() or result["seed"] != seed:
         return f"its recipe or seed is not that of {recipe.name}, seed {seed}"
-    if result["data"] != "MNIST":
-        return f"made on {result['data']}, not MNIST"
+    if result["data"] != "MNIST" or result["data_md5"] != data.MNIST_SUM:
+        return f"made on {result['data']} (md5 {result['data_md5']}), not MNIST"
     history = result["history"]
+    if (history["train_samples"], history["test_samples"]) != SAMPLES:
+        return f"not made on all {SAMPLES[0]:,} training and {SAMPLES[1]:,} test images"
     correct, samples = history["test_correct"], history["test_samples"]
     if len(correct) != recipe.epochs:
         return f"it has {len(correct)} epochs, the recipe {recipe.epochs}"

@@ -27,10 +27,10 @@ def run(recipe: Recipe, seed: int, images: data.ImageSet, device=None, verbose=T
     commit, versions = _git_commit(), _versions()  # what is running, not what it becomes
     started = time.perf_counter()
     setup = recipes.prepare(recipe, images, seed, device)
-    history = setup.fit(device, verbose=verbose)
+    history = setup.fit(verbose=verbose)
     if len(history) < setup.epochs:
         raise KeyboardInterrupt  # fit returns what it has when interrupted; half a run is no run
-    answers = training.evaluate(setup.model, setup.test_loader, device)
+    answers = setup.evaluate()
     clean = loaders.MemoryLoader(
         images.train_images, images.train_labels, batch_size=1000, device=device
     )

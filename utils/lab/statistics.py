@@ -41,11 +41,3 @@ def paired_difference(before: Sequence[float], after: Sequence[float]) -> Estima
     if len(before) != len(after):
         raise ValueError(f"{len(before)} and {len(after)} values cannot be paired")
     return estimate(np.subtract(after, before))
-
-
-def prediction_interval(values: Sequence[float], confidence: float = 0.999) -> tuple[float, float]:
-    """Where one further run lands with this confidence, by the t-distribution over ``values``."""
-    known = estimate(values)
-    quantile = stats.t.ppf(0.5 + confidence / 2, known.n - 1)
-    half = quantile * known.std * np.sqrt(1 + 1 / known.n)
-    return float(known.mean - half), float(known.mean + half)
