@@ -37,7 +37,9 @@ def prepare(recipe: Recipe, images: data.ImageSet, seed: int = 0) -> NotebookRun
     """Everything one run needs, in full size or, under pytest, in smoke size."""
     epochs = recipe.epochs
     if is_smoke():
-        images, epochs = images.subset(SMOKE_TRAIN, SMOKE_TEST), SMOKE_EPOCHS
+        train = min(SMOKE_TRAIN, len(images.train_labels))
+        test = min(SMOKE_TEST, len(images.test_labels))
+        images, epochs = images.subset(train, test), SMOKE_EPOCHS
     setup = recipes.prepare(replace(recipe, epochs=epochs), images, seed)
     print(
         f"{images.name}: {len(images.train_images):,} images to train, "
