@@ -46,6 +46,7 @@ OTHER_VALUES = {
     "epochs": 2,
     "lr": 0.01,
     "momentum": 0.5,
+    "max_grad_norm": 0.01,
     "schedule": "one_cycle",
 }
 

@@ -37,6 +37,7 @@ class Recipe:
     optimizer: str = "sgd"
     lr: float = 0.05
     momentum: float = 0.9
+    max_grad_norm: float = 1.0
     schedule: str = "constant"
 
     def settings(self) -> dict:
@@ -123,6 +124,7 @@ class Setup:
     optimizer: Optimizer
     scheduler: LRScheduler
     scheduler_per_step: bool
+    max_grad_norm: float
     epochs: int
     device: torch.device
 
@@ -134,6 +136,7 @@ class Setup:
             optimizer=self.optimizer,
             scheduler=self.scheduler,
             scheduler_per_step=self.scheduler_per_step,
+            max_grad_norm=self.max_grad_norm,
             epochs=self.epochs,
             device=self.device,
             verbose=verbose,
@@ -164,6 +167,7 @@ def prepare(
         optimizer=optimizer,
         scheduler=schedules.build(recipe.schedule, optimizer, recipe.epochs * len(train_loader)),
         scheduler_per_step=recipe.schedule in schedules.PER_STEP,
+        max_grad_norm=recipe.max_grad_norm,
         epochs=recipe.epochs,
         device=device,
     )

@@ -161,13 +161,15 @@ def fit(
     epochs: int,
     scheduler: LRScheduler | None = None,
     scheduler_per_step: bool = False,
+    max_grad_norm: float | None = None,
     device: torch.device | str | None = None,
     verbose: bool = True,
 ) -> History:
     """Train ``model`` in place for ``epochs`` and evaluate it after each; return the ``History``.
 
     ``scheduler`` advances after every epoch, or after every optimizer step with
-    ``scheduler_per_step``. An interrupt (Ctrl-C, the stop button) ends training and returns
+    ``scheduler_per_step``. A gradient longer than ``max_grad_norm`` (over all weights together) is
+    shortened to it: one bad batch cannot throw the weights far off. An interrupt (Ctrl-C, the stop button) ends training and returns
     the epochs that were finished. Raises ``ValueError`` for a number of epochs below 1 or an
     empty loader, ``TrainingDiverged`` when an epoch's loss is not a number.
     """
@@ -188,7 +190,7 @@ def fit(
                 note = f", about {left / 60:.1f} min left" if epoch else ""
                 print(f"EPOCH {epoch + 1}/{epochs} (learning rate {lr:.5f}{note})", flush=True)
             loss, correct, samples, seconds = train_epoch(
-                model, train_loader, optimizer, per_step, device, epoch, verbose
+                model, train_loader, optimizer, per_step, max_grad_norm, device, epoch, verbose
             )
             if scheduler is not None and not scheduler_per_step:
                 scheduler.step()
@@ -217,6 +219,7 @@ def train_epoch(
     loader: Iterable,
     optimizer: Optimizer,
     scheduler: LRScheduler | None,
+    max_grad_norm: float | None,
     device: torch.device,
     epoch: int,
     verbose: bool,
@@ -238,6 +241,8 @@ def train_epoch(
         logits = model(x)
         loss = F.cross_entropy(logits, y)
         loss.backward()
+        if max_grad_norm is not None:
+            nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm)
         optimizer.step()
         loss_sum += loss.detach() * len(y)
         correct += (logits.argmax(1) == y).sum()
