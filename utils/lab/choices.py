@@ -68,6 +68,11 @@ def judge(result: dict) -> str:
     return f"{100 * sum(history['test_correct'][-LAST:]) / LAST / history['test_samples']:.2f}"
 
 
+def recorded() -> bool:
+    """Whether any candidate is on record."""
+    return any(FOLDER.glob("*/*.json"))
+
+
 def table() -> Table:
     """Every recorded candidate by recipe, schedule and learning rate."""
     rows = []

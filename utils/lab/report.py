@@ -195,6 +195,9 @@ def machine() -> str:
     )
 
 
+NOT_CHOSEN = "Not recorded yet for the recipes as they stand: `python -m utils.lab choose --help`."
+
+
 def code_block(text: str) -> str:
     return f"```text\n{text}\n```"
 
@@ -208,7 +211,7 @@ def sections() -> dict[str, str]:
         "targets": targets().markdown(),
         "engines": engines().markdown(),
         "machine": machine(),
-        "choices": choices.table().markdown(),
+        "choices": choices.table().markdown() if choices.recorded() else NOT_CHOSEN,
         "summary": code_block(models.summary(model)),
         "receptive-field": receptive_field.table(model).markdown(),
         "training-log": history_of(results.reported(BEST.name)[0]).table().markdown(),
