@@ -59,6 +59,19 @@ def test_an_epoch_equals_gradient_descent_by_hand():
     assert history.train_correct == [correct] and history.train_samples == 10
 
 
+def test_a_long_gradient_is_shortened_and_a_short_one_left_alone():
+    batches = tiny_set(sizes=(4,))
+    steps = {}
+    for norm in (None, 1e-3, 1e9):
+        model = linear()
+        before = torch.nn.utils.parameters_to_vector(model.parameters()).detach().clone()
+        fit(model, batches, lr=0.1, max_grad_norm=norm)
+        after = torch.nn.utils.parameters_to_vector(model.parameters()).detach()
+        steps[norm] = after - before
+    assert steps[1e-3].norm().item() == pytest.approx(0.1 * 1e-3, rel=1e-2)
+    assert torch.equal(steps[None], steps[1e9]) and steps[None].norm() > 0.1 * 1e-2
+
+
 def test_losses_are_weighted_by_sample():
     model, batches = linear(), tiny_set(sizes=(7, 1))
     found = training.evaluate(model, batches, "cpu")
