@@ -170,8 +170,8 @@ def fit(
     ``scheduler`` advances after every epoch, or after every optimizer step with
     ``scheduler_per_step``. A gradient longer than ``max_grad_norm`` (over all weights together) is
     shortened to it: one bad batch cannot throw the weights far off. An interrupt (Ctrl-C, the
-    stop button) ends training and returns the epochs that were finished. Raises ``ValueError`` for a number of epochs below 1 or an
-    empty loader, ``TrainingDiverged`` when an epoch's loss is not a number.
+    stop button) ends training and returns the epochs that were finished. Raises ``ValueError`` for
+    a number of epochs below 1 or an empty loader, ``TrainingDiverged`` when a loss is not a number.
     """
     if epochs < 1:
         raise ValueError(f"epochs={epochs} is not at least 1")
