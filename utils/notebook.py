@@ -123,15 +123,15 @@ def gain(recipe: Recipe) -> str:
     if before is None:
         raise ValueError(f"{recipe.name} is the first step: there is none before it")
     return (
-        f"Step {recipe.name[:2]} less step {before.name[:2]}, over the same "
-        f"{len(results.SEEDS)} seeds: {report.difference(before, recipe)} points"
+        f"Step {recipe.name[:2]} less step {before.name[:2]}, in points, paired over "
+        f"{len(results.SEEDS)} seeds: {report.difference(before, recipe)}"
     )
 
 
 def verdict(recipe: Recipe) -> str:
     """The recorded mean against the step's target, in one sentence."""
     mean, target = estimate(report.last_accuracies(recipe.name)).mean, TARGETS[recipe.name]
-    word = "Reached" if mean >= target else f"Missed by {target - mean:.3f}"
+    word = "Reached" if report.reaches(mean, target) else f"Missed by {target - mean:.3f}"
     return f"Target: a mean of at least {target:.2f} over 5 seeds. Recorded: {mean:.3f}. {word}."
 
 
