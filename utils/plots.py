@@ -290,7 +290,7 @@ def steps(
         seed = axes.scatter(x + jitter, values, s=22, color=BLUE, alpha=0.45, lw=0)
         bar = axes.errorbar(x, mean, std, fmt="s", ms=7, capsize=6, color=BLUE, lw=2)
         cross = axes.scatter(x + 0.28, theirs, marker="x", s=55, color=RED, lw=2)
-        axes.annotate(f"{mean:.2f}", (x, mean), (-34, -4), textcoords="offset points", fontsize=11)
+        axes.annotate(f"{mean:.2f}", (x, mean), (-44, -4), textcoords="offset points", fontsize=11)
     handles = [bar, seed, cross]
     names = ["mean ± standard deviation, last epoch", "one seed, last epoch"]
     names.append("published: one run, best epoch on the test set")
@@ -318,6 +318,6 @@ def seed_curves(histories: Sequence[History], title: str) -> Figure:
             axes.legend(frameon=False)
             _plain(axes)
     _log_loss(left)
-    right.set(ylabel="accuracy in %", ylim=(97.5, 99.8))
+    right.set(ylabel="accuracy in %", ylim=(96.5, 99.8))
     _title(figure, title)
     return figure
