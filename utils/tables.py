@@ -29,7 +29,7 @@ class Table:
 
 
 # A number, a sum such as "99.43 ± 0.02", a share such as "9943/10000", a time such as "3.2 s".
-NUMERIC = re.compile(r"\**[-+−]?\d[-+−\d.,/ ±%()]*( s)?\**")
+NUMERIC = re.compile(r"\**[-+−]?\d[-+−\d.,/ \u00a0±%()]*( s)?\**")
 
 
 def _is_numeric(cells) -> bool:

@@ -106,7 +106,7 @@ def experiments() -> Table:
                 f"{models.count_parameters(model):,}",
                 receptive_field.final(model),
                 f"{train.mean:.2f}",
-                f"**{mean_std(test)}**",
+                f"**{mean_std(test)}**".replace(" ", "\u00a0"),  # else narrow columns break it
                 difference(before, recipe) if before else "",
                 f"{estimate(best).mean:.2f} ({max(best):.2f})",
                 f"{PUBLISHED[recipe.name].test:.2f}",
