@@ -3,7 +3,7 @@
 import pytest
 
 from utils import recipes
-from utils.lab import report, results
+from utils.lab import figures, report, results
 from utils.lab.statistics import Estimate, paired_difference
 
 
@@ -12,9 +12,9 @@ def test_the_readme_is_what_the_recorded_runs_say():
     assert report.updated(text) == text, "run: make report"
 
 
-@pytest.mark.parametrize("name", report.FIGURE_SOURCES)
-def test_a_figure_was_drawn_from_the_recorded_runs(name):
-    assert report.drawn_from(name) == report.digest(*report.FIGURE_SOURCES[name]), "make report"
+@pytest.mark.parametrize("file", figures.FIGURES)
+def test_a_figure_was_drawn_from_the_recorded_runs(file):
+    assert figures.drawn_from(file) == figures.digest(file), "run: make report"
 
 
 @pytest.mark.parametrize("name", recipes.RECIPES)
@@ -31,7 +31,7 @@ def test_the_reported_runs_are_whole_clean_and_of_one_kind(name):
 def test_the_engines_show_no_difference_beyond_noise():
     """What lets the batched engine train step 03 in albumentations' place."""
     pair = (recipes.STOCK_AUGMENTATION.name, recipes.AUGMENTATION.name)
-    gap = paired_difference(*map(report.last_accuracies, pair))
+    gap = paired_difference(*map(results.last_accuracies, pair))
     assert not gap.excludes_zero
     assert abs(gap.mean) < 0.1, "points"
 

@@ -54,7 +54,7 @@ def recorded(recipe: Recipe) -> Table:
     steps = [step for step in (recipes.previous(recipe), recipe) if step is not None]
     rows = []
     for step in steps:
-        last, best = report.last_accuracies(step.name), report.best_accuracies(step.name)
+        last, best = results.last_accuracies(step.name), results.best_accuracies(step.name)
         published = PUBLISHED[step.name]
         rows.append(
             [
@@ -87,7 +87,7 @@ def facts(recipe: Recipe) -> Table:
 
 
 def _facts_of(runs: list[dict]) -> dict[str, str]:
-    histories = [report.history_of(run) for run in runs]
+    histories = [results.history_of(run) for run in runs]
     late = np.array([history.test_accuracy[-5:] for history in histories])
     test = np.array([history.test_accuracy for history in histories])
     train = np.mean([history.train_accuracy[-1] for history in histories])
@@ -130,7 +130,7 @@ def gain(recipe: Recipe) -> str:
 
 def verdict(recipe: Recipe) -> str:
     """The recorded mean against the step's target, in one sentence."""
-    mean, target = estimate(report.last_accuracies(recipe.name)).mean, TARGETS[recipe.name]
+    mean, target = estimate(results.last_accuracies(recipe.name)).mean, TARGETS[recipe.name]
     word = "Reached" if report.reaches(mean, target) else f"Missed by {target - mean:.3f}"
     return f"Target: a mean of at least {target:.2f} over 5 seeds. Recorded: {mean:.3f}. {word}."
 
@@ -143,7 +143,7 @@ def this_run(recipe: Recipe, run: NotebookRun, history: History) -> Table:
     """
     _leave_outcome(recipe, run, history)
     last = history.test_accuracy[-1]
-    found, published = estimate(report.last_accuracies(recipe.name)), PUBLISHED[recipe.name]
+    found, published = estimate(results.last_accuracies(recipe.name)), PUBLISHED[recipe.name]
     if run.images.is_mnist and not is_smoke():
         least = TARGETS[recipe.name] - 3 * found.std
         assert last >= least, f"{last:.2f} is below {least:.2f}, the target less 3 deviations"
@@ -153,7 +153,7 @@ def this_run(recipe: Recipe, run: NotebookRun, history: History) -> Table:
         [
             "test accuracy, best epoch",
             f"{max(history.test_accuracy):.2f}",
-            report.mean_std(estimate(report.best_accuracies(recipe.name))),
+            report.mean_std(estimate(results.best_accuracies(recipe.name))),
             published.test,
         ],
         ["seconds per epoch", f"{np.mean(history.seconds):.1f}", "", ""],

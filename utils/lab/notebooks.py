@@ -122,6 +122,7 @@ def _client(path: Path, progress: Progress) -> tuple[Path, Client]:
         timeout=CELL_TIMEOUT_S,
         kernel_name="python3",
         record_timing=False,
+        extra_arguments=["--log-level=40"],  # errors only, else every kernel warns of plain TCP
         coalesce_streams=True,  # keeps of a progress bar what a terminal would show at the end
         resources={"metadata": {"path": str(path.parent)}},
     )
@@ -192,6 +193,6 @@ def outcome(out: Path) -> Table:
 
 def _recorded(recipe: recipes.Recipe) -> str:
     try:
-        return report.mean_std(estimate(report.last_accuracies(recipe.name)))
+        return report.mean_std(estimate(results.last_accuracies(recipe.name)))
     except results.BadResult:  # somebody's own recipe: its runs are not recorded yet
         return "none"

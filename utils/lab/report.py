@@ -1,50 +1,27 @@
 """The README's tables and figures, made from the recorded runs and from nothing else.
 
 ``write()`` rewrites the text between ``<!-- begin:NAME -->`` and ``<!-- end:NAME -->`` in
-README.md and the pictures in assets/figures. A picture carries a digest of what it was drawn
-from, so a test can tell whether it is still the one that ``write()`` would draw.
+README.md and, through ``figures``, the pictures in assets/figures.
 """
 
 from __future__ import annotations
 
-import hashlib
-import inspect
 import re
-from collections import Counter
-from dataclasses import fields
 from pathlib import Path
 from statistics import mean
 
-from matplotlib.figure import Figure
-from PIL import Image
-
-from utils import data, models, plots, receptive_field, recipes
+from utils import models, receptive_field, recipes
 from utils.files import replacing
-from utils.lab import choices, results
+from utils.lab import choices, figures, results
 from utils.lab.statistics import Estimate, estimate, paired_difference
 from utils.recipes import PUBLISHED, STEPS, TARGETS, Recipe
 from utils.tables import Table
-from utils.training import History, Mistakes
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
-FIGURES = ROOT / "assets" / "figures"
-BEST = STEPS[-1]
 
 
 # --------------------------------------------------------------------------- words and numbers
-
-
-def last_accuracies(name: str) -> list[float]:
-    return [result["test_accuracy_last"] for result in results.reported(name)]
-
-
-def best_accuracies(name: str) -> list[float]:
-    return [result["test_accuracy_best"] for result in results.reported(name)]
-
-
-def history_of(result: dict) -> History:
-    return History(**result["history"])
 
 
 def mean_std(found: Estimate, digits: int = 2) -> str:
@@ -95,8 +72,11 @@ def experiments() -> Table:
     rows = []
     for recipe in STEPS:
         runs = results.reported(recipe.name)
-        train = estimate([history_of(run).train_accuracy[-1] for run in runs])
-        test, best = estimate(last_accuracies(recipe.name)), best_accuracies(recipe.name)
+        train = estimate([results.history_of(run).train_accuracy[-1] for run in runs])
+        test, best = (
+            estimate(results.last_accuracies(recipe.name)),
+            results.best_accuracies(recipe.name),
+        )
         before = recipes.previous(recipe)
         model = recipes.build_model(recipe)
         rows.append(
@@ -118,7 +98,9 @@ def experiments() -> Table:
 
 def difference(before: Recipe, after: Recipe) -> str:
     """Last-epoch test accuracy of ``after`` less that of ``before``, paired by seed."""
-    return signed(paired_difference(last_accuracies(before.name), last_accuracies(after.name)))
+    return signed(
+        paired_difference(results.last_accuracies(before.name), results.last_accuracies(after.name))
+    )
 
 
 def reaches(accuracy: float, target: float) -> bool:
@@ -130,7 +112,10 @@ def targets() -> Table:
     """Each step's target beside what was recorded."""
     rows = []
     for name, target in TARGETS.items():
-        ours, best = estimate(last_accuracies(name)).mean, max(best_accuracies(name))
+        ours, best = (
+            estimate(results.last_accuracies(name)).mean,
+            max(results.best_accuracies(name)),
+        )
         theirs = PUBLISHED[name].test
         rows.append(
             [
@@ -150,29 +135,27 @@ def targets() -> Table:
 
 def engines() -> Table:
     """The two augmentation engines on step 03, paired by seed."""
-    stock, batched = recipes.STOCK_AUGMENTATION.name, recipes.AUGMENTATION.name
+    stock, batched = recipes.STOCK_AUGMENTATION, recipes.AUGMENTATION
     rows = []
-    for name, label in ((stock, "albumentations, image by image"), (batched, "batched tensors")):
-        runs = results.reported(name)
-        seconds = estimate([mean(run["history"]["seconds"]) for run in runs])
-        gap = paired_difference(last_accuracies(stock), last_accuracies(name))
-        rows.append(
-            [
-                label,
-                mean_std(estimate(last_accuracies(name)), 3),
-                "" if name == stock else signed(gap),
-                f"{seconds.mean:.1f}",
-            ]
+    for recipe, label, gap in (
+        (stock, "albumentations, image by image", ""),
+        (batched, "batched tensors", difference(stock, batched)),
+    ):
+        seconds = estimate(
+            [mean(run["history"]["seconds"]) for run in results.reported(recipe.name)]
         )
+        accuracy = mean_std(estimate(results.last_accuracies(recipe.name)), 3)
+        rows.append([label, accuracy, gap, f"{seconds.mean:.1f}"])
     return Table(["engine", "test accuracy", "Δ [95 % interval]", "seconds per epoch"], rows)
 
 
 def findings() -> str:
     """The three lines at the head of the README."""
     first, last = STEPS[0], STEPS[-1]
-    start, end = (estimate(last_accuracies(step.name)) for step in (first, last))
+    start, end = (estimate(results.last_accuracies(step.name)) for step in (first, last))
     peeks = [
-        estimate(best_accuracies(step.name)).mean - estimate(last_accuracies(step.name)).mean
+        estimate(results.best_accuracies(step.name)).mean
+        - estimate(results.last_accuracies(step.name)).mean
         for step in (first, last)
     ]
     steps_up = [
@@ -213,7 +196,7 @@ def code_block(text: str) -> str:
 
 def sections() -> dict[str, str]:
     """Everything between markers in the README, by marker name."""
-    model = recipes.build_model(BEST)
+    model = recipes.build_model(figures.BEST)
     return {
         "findings": findings(),
         "experiments": experiments().markdown(),
@@ -223,7 +206,9 @@ def sections() -> dict[str, str]:
         "choices": choices.table().markdown() if choices.recorded() else NOT_CHOSEN,
         "summary": code_block(models.summary(model)),
         "receptive-field": receptive_field.table(model).markdown(),
-        "training-log": history_of(results.reported(BEST.name)[0]).table().markdown(),
+        "training-log": results.history_of(results.reported(figures.BEST.name)[0])
+        .table()
+        .markdown(),
     }
 
 
@@ -242,78 +227,15 @@ def updated(text: str) -> str:
     return text
 
 
-# --------------------------------------------------------------------------- the figures
-
-
-STEP_NAMES = tuple(recipe.name for recipe in STEPS)
-FIGURE_SOURCES = {
-    "steps.png": STEP_NAMES,
-    "curves.png": (BEST.name,),
-    "misclassified.png": (BEST.name,),
-    "network.png": (),
-}
-
-
-def digest(*names: str) -> str:
-    """What a figure of these recipes is drawn from: their runs, the network, the drawing code."""
-    parts = ("seed", "history", "misclassified")
-    runs = [[run[part] for part in parts] for name in names for run in results.reported(name)]
-    network = receptive_field.rows(recipes.build_model(BEST))
-    drawing = (plots, steps_figure, curves_figure, misclassified_figure, always_wrong)
-    text = repr((runs, network, PUBLISHED, [inspect.getsource(code) for code in drawing]))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def steps_figure() -> Figure:
-    labels = [f"{recipe.name[:2]} {recipe.title}" for recipe in STEPS]
-    runs = [last_accuracies(name) for name in STEP_NAMES]
-    return plots.steps(labels, runs, [PUBLISHED[name].test for name in STEP_NAMES])
-
-
-def curves_figure() -> Figure:
-    histories = [history_of(run) for run in results.reported(BEST.name)]
-    least = min(accuracy for history in histories for accuracy in history.test_accuracy[-5:])
-    title = f"Step {BEST.name[:2]}: no seed falls below {least:.2f} % in the last five epochs"
-    return plots.seed_curves(histories, f"{title} (mean and range of {len(histories)} seeds)")
-
-
-def always_wrong() -> tuple[Mistakes, int]:
-    """The test images that every seed of the best step gets wrong, as seed 0 answers them."""
-    runs = results.reported(BEST.name)
-    counts = Counter(index for run in runs for index in run["misclassified"]["indices"])
-    first = runs[0]["misclassified"]
-    keep = [at for at, index in enumerate(first["indices"]) if counts[index] == len(runs)]
-    lists = {field.name: [first[field.name][at] for at in keep] for field in fields(Mistakes)}
-    return Mistakes.from_lists(lists), len(counts)
-
-
-def misclassified_figure(images: data.ImageSet) -> Figure:
-    mistakes, ever = always_wrong()
-    finding = f"{len(mistakes)} digits that all five seeds get wrong, of {ever} that any does"
-    return plots.misclassified(images.test_images, mistakes, images.name, finding, rows=2)
+# --------------------------------------------------------------------------- the files
 
 
 def write() -> None:
     """Rewrite the README's sections and every figure."""
-    figures = {
-        "steps.png": steps_figure(),
-        "curves.png": curves_figure(),
-        "misclassified.png": misclassified_figure(data.load("mnist")),
-        "network.png": plots.network(recipes.build_model(BEST)),
-    }
-    for name, figure in figures.items():
-        metadata = {"Source": digest(*FIGURE_SOURCES[name]), "Software": None}
-        with replacing(FIGURES / name) as temporary:
-            figure.savefig(temporary, format="png", metadata=metadata, dpi=130)
+    figures.write()
     text = updated(README.read_text())
     with replacing(README) as temporary:
         temporary.write_text(text)
-
-
-def drawn_from(name: str) -> str:
-    """The digest a figure in assets/figures carries."""
-    with Image.open(FIGURES / name) as image:
-        return image.text.get("Source", "")
 
 
 def print_list() -> None:

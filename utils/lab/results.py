@@ -9,6 +9,7 @@ from pathlib import Path
 from utils import data, recipes
 from utils.files import replacing
 from utils.recipes import Recipe
+from utils.training import History
 
 FOLDER = Path(__file__).resolve().parents[2] / "assets" / "results"
 SEEDS = range(5)  # what the tables report
@@ -98,3 +99,17 @@ def reported(name: str, folder: Path = FOLDER) -> list[dict]:
     if missing := [seed for seed in SEEDS if seed not in found]:
         raise BadResult(f"{name} lacks seeds {missing}: python -m utils.lab run {name} --seeds 0-4")
     return [found[seed] for seed in SEEDS]
+
+
+def last_accuracies(name: str) -> list[float]:
+    """Test accuracy of the last epoch, in per cent, one a reported seed."""
+    return [result["test_accuracy_last"] for result in reported(name)]
+
+
+def best_accuracies(name: str) -> list[float]:
+    """The highest test accuracy of any epoch, in per cent, one a reported seed."""
+    return [result["test_accuracy_best"] for result in reported(name)]
+
+
+def history_of(result: dict) -> History:
+    return History(**result["history"])
