@@ -11,7 +11,8 @@ import time
 import pytest
 from scipy import stats
 
-from utils import data, recipes
+from utils import data, recipes, training
+from utils.files import write_json
 from utils.lab import __main__ as command
 from utils.lab import choices, results, runner
 from utils.lab.statistics import estimate, paired_difference
@@ -43,7 +44,7 @@ def recorded(run, tmp_path):
 
 
 def test_a_result_says_all_there_is_to_know(run):
-    assert run.keys() >= results.KEYS
+    assert run.keys() >= results.KEYS - {"sha256"}
     assert run["recipe"] == SHORT.settings() and run["seed"] == 3
     assert run["data"] == "MNIST-5k subset" and run["device"] == "cpu" and run["threads"] >= 1
     assert run["versions"].keys() >= {"python", "torch", "numpy", "albumentations"}
@@ -56,17 +57,19 @@ def test_a_result_says_all_there_is_to_know(run):
 
 def test_a_result_survives_writing_and_reading(recorded):
     result, path = recorded
-    assert results.read(path, SHORT, 3) == result
-    assert results.recorded(SHORT, path.parents[1]) == {3: result}
+    read = results.read(path, SHORT, 3)
+    assert read == result | {"sha256": read["sha256"]}
+    assert results.recorded(SHORT, path.parents[1]) == {3: read}
 
 
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (lambda r: r.update(format=99), "not a result of format 1"),
+        (lambda r: r.update(format=99), "not a result of format 2"),
         (lambda r: r.pop("history"), "it lacks history"),
-        (lambda r: r.update(recipe_hash="0" * 12), "another version of the recipe"),
-        (lambda r: r.update(seed=4), "its recipe or seed is not"),
+        (lambda r: r["recipe"].update(lr=0.1), r"stale: .* \(lr: 0.1 → 0.05\)"),
+        (lambda r: r["recipe"].update(newer=0.5), r"stale: .* \(newer: 0.5 → none\)"),
+        (lambda r: r.update(seed=4), "its seed is 4, not 3"),
         (lambda r: r.update(data="MNIST-5k"), r"made on MNIST-5k \(md5 .*, not MNIST"),
         (lambda r: r.update(data_md5="0"), r"made on MNIST \(md5 0\), not MNIST"),
         (lambda r: r["history"].update(train_samples=2000), "not made on all 60,000"),
@@ -77,13 +80,27 @@ def test_a_result_survives_writing_and_reading(recorded):
         (lambda r: r["misclassified"]["indices"].pop(), "misclassified images do not match"),
     ],
 )
-def test_a_result_that_was_tampered_with_is_refused_by_name(recorded, edit, message):
+def test_a_result_of_something_else_is_refused_by_name(recorded, edit, message):
     result, path = recorded
     edit(result)
     results.write(result, path)
     with pytest.raises(results.BadResult, match=message) as caught:
         results.read(path, SHORT, 3)
     assert str(path) in str(caught.value)
+
+
+def test_a_result_edited_by_hand_is_refused_by_name(recorded):
+    _, path = recorded
+    path.write_text(path.read_text().replace('"threads": ', '"threads": 1'))
+    with pytest.raises(results.BadResult, match=r"seed-3\.json: edited since it was recorded"):
+        results.read(path, SHORT, 3)
+
+
+def test_a_switch_added_later_and_left_off_makes_nothing_stale(recorded):
+    result, path = recorded
+    older = {name: value for name, value in result["recipe"].items() if name != "dropout"}
+    results.write(result | {"recipe": older}, path)
+    assert results.read(path, SHORT, 3)["recipe"] == older
 
 
 def test_a_truncated_result_is_refused_by_name(recorded):
@@ -162,9 +179,9 @@ def test_a_kill_at_any_moment_leaves_only_whole_files(tmp_path):
 
 def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path):
     path = tmp_path / "seed-0.json"
-    results.write({"fine": 1}, path)
+    write_json({"fine": 1}, path)
     with pytest.raises(TypeError):
-        results.write({"broken": object()}, path)
+        write_json({"broken": object()}, path)
     assert json.loads(path.read_text()) == {"fine": 1}
     assert list(tmp_path.iterdir()) == [path]
 
@@ -231,29 +248,76 @@ def test_list_names_every_recipe(capsys):
     assert all(name in out for name in recipes.RECIPES)
 
 
-def test_choices_are_made_on_images_outside_the_test_set(tmp_path, monkeypatch, few):
+@pytest.fixture
+def watched(tmp_path, monkeypatch, few):
+    """Choices on a small validation split, and the image sets that runs were made on."""
     monkeypatch.setattr(choices, "FOLDER", tmp_path)
     held_out = data.validation_split(few, 50)
     monkeypatch.setattr(data, "validation_split", lambda images: held_out)
     seen = []
     original = runner.run
 
-    def watched(recipe, seed, images, **options):
+    def watch(recipe, seed, images, **options):
         seen.append(images)
         return original(recipe, seed, images, **options)
 
-    monkeypatch.setattr(runner, "run", watched)
-    choices.run(SHORT, [0.1], ["exponential"], [0], few)
-    assert seen == [held_out]
-    path = tmp_path / "short" / "exponential-0.1-seed-0.json"
-    result = json.loads(path.read_text())
-    assert result["recipe"] == SHORT.settings() | {"lr": 0.1, "schedule": "exponential"}
-    assert choices.judge(result) in str(choices.table())
-    results.write(result | {"recipe": result["recipe"] | {"dropout": 0.5}}, path)
-    with pytest.raises(results.BadResult, match="another version of short"):
+    monkeypatch.setattr(runner, "run", watch)
+    return seen, held_out
+
+
+def test_choices_are_made_on_images_outside_the_test_set(watched, few, tmp_path):
+    seen, held_out = watched
+    tried = {"lr": [0.05, 0.1], "schedule": ["constant", "exponential"]}
+    choices.run(SHORT, tried, [0], few)
+    choices.run(SHORT, tried, [0, 1], few)
+    assert len(seen) == 8 and all(images is held_out for images in seen)
+    results_ = [json.loads(path.read_text()) for path in (tmp_path / "short").iterdir()]
+    found = {(r["recipe"]["lr"], r["recipe"]["schedule"], r["seed"]) for r in results_}
+    assert found == {(a, b, n) for a in tried["lr"] for b in tried["schedule"] for n in (0, 1)}
+
+
+def test_the_table_of_choices_names_what_was_tried(watched, few, tmp_path):
+    choices.run(SHORT, {"lr": [0.05, 0.1]}, [0, 1], few)
+    rows = choices.table().rows
+    assert [row[:2] for row in rows] == [["short", "as chosen"], ["short", "lr: 0.05 → 0.1"]]
+    values = [float(value) for value in rows[1][3].split(", ")]
+    assert rows[1][2].startswith(f"{sum(values) / 2:.2f}"[:-1])
+    path = next((tmp_path / "short").iterdir())
+    path.write_text(path.read_text().replace('"threads": ', '"threads": 1'))
+    with pytest.raises(results.BadResult, match="was edited since it was recorded"):
         choices.table()
+
+
+def test_a_candidate_that_diverges_is_recorded_as_such(watched, few, monkeypatch):
+    def diverge(*_, **__):
+        raise training.TrainingDiverged("the loss is nan")
+
+    monkeypatch.setattr("utils.training.train_epoch", diverge)
+    choices.run(SHORT, {"lr": [50.0]}, [0], few)
+    assert choices.table().rows == [["short", "lr: 0.05 → 50", "0.00", "0.00"]]
+
+
+def test_what_to_try_is_read_in_the_settings_own_type():
+    assert choices.parse(SHORT, "lr=0.05,1") == ("lr", [0.05, 1.0])
+    assert choices.parse(SHORT, "epochs=3") == ("epochs", [3])
+    assert choices.parse(SHORT, "batch_norm=yes,no") == ("batch_norm", [True, False])
+    assert choices.parse(SHORT, "augmentation=none") == ("augmentation", [None])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("rate=0.1", "no setting is called 'rate'"),
+        ("lr", "'lr' is not like lr=0.05,0.1"),
+        ("lr=fast", "lr takes numbers such as 0.05"),
+        ("batch_norm=1", "no value of batch_norm is called '1'"),
+    ],
+)
+def test_what_cannot_be_tried_is_refused(text, message):
+    with pytest.raises(ValueError, match=message):
+        choices.parse(SHORT, text)
 
 
 def test_choices_on_another_set_are_not_recorded(digits):
     with pytest.raises(ValueError, match="this is MNIST-5k: choices are recorded on MNIST only"):
-        choices.run(SHORT, [0.1], None, [0], digits)
+        choices.run(SHORT, {"lr": [0.1]}, [0], digits)

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from utils import data, recipes, training
+from utils.files import write_json
 from utils.lab import report, results
 from utils.lab.statistics import estimate
 from utils.recipes import PUBLISHED, TARGETS, Recipe
@@ -172,4 +173,4 @@ def _leave_outcome(recipe: Recipe, run: NotebookRun, history: History) -> None:
             "train": history.train_accuracy[-1],
             "minutes": sum(history.seconds) / 60,
         }
-        results.write(outcome, Path(folder) / f"{recipe.name}.json")
+        write_json(outcome, Path(folder) / f"{recipe.name}.json")

@@ -111,6 +111,18 @@ def difference(before: Recipe, after: Recipe) -> dict[str, tuple]:
     return {field: (old[field], new[field]) for field in old if old[field] != new[field]}
 
 
+def shown(value) -> str:
+    """A setting's value as a reader would write it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def in_words(changes: dict[str, tuple]) -> str:
+    """``{"lr": (0.05, 0.2)}`` as ``"lr: 0.05 → 0.2"``."""
+    return ", ".join(f"{name}: {shown(old)} → {shown(new)}" for name, (old, new) in changes.items())
+
+
 # --------------------------------------------------------------------------- recipe -> pieces
 
 

@@ -29,10 +29,16 @@ def main(arguments: list[str] | None = None) -> int:
     run.add_argument("--seeds", type=seeds, default=list(results.SEEDS), help="0-4 or 0,2,5")
     run.add_argument("--threads", type=int, default=1, help="CPU threads of a run (default 1)")
 
-    choose = commands.add_parser("choose", help="try rates and schedules on the validation split")
+    choose = commands.add_parser("choose", help="try other settings on the validation split")
     choose.add_argument("name", help="recipe")
-    choose.add_argument("--lr", type=float, nargs="+", required=True, help="rates to try")
-    choose.add_argument("--schedule", nargs="+", help="schedules to try (default: the recipe's)")
+    choose.add_argument(
+        "--try",
+        dest="tried",
+        metavar="SETTING=VALUES",
+        action="append",
+        default=[],
+        help="lr=0.05,0.1 or schedule=one_cycle,exponential; several give every combination",
+    )
     choose.add_argument("--seeds", type=seeds, default=[0], help="0-4 or 0,2,5 (default 0)")
     choose.add_argument("--threads", type=int, default=1, help="CPU threads of a run (default 1)")
 
@@ -53,7 +59,8 @@ def main(arguments: list[str] | None = None) -> int:
             runner.run_grid(chosen.names or list(recipes.RECIPES), chosen.seeds, images)
         elif chosen.command == "choose":
             recipe = recipes.get(chosen.name)
-            choices.run(recipe, chosen.lr, chosen.schedule, chosen.seeds, images)
+            tried = dict(choices.parse(recipe, text) for text in chosen.tried)
+            choices.run(recipe, tried, chosen.seeds, images)
         elif chosen.command == "notebooks":
             from utils.lab import notebooks  # here: recording runs needs no Jupyter
 

@@ -34,21 +34,14 @@ def signed(found: Estimate) -> str:
     return text if found.excludes_zero else f"{text} (within noise)"
 
 
-def shown(value) -> str:
-    """A recipe's value as a reader would write it."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
-
-
 def change(recipe: Recipe) -> Table:
     """What ``recipe`` changes against the step before it; for the first, its whole recipe."""
     before = recipes.previous(recipe)
     if before is None:
-        rows = [[name, shown(value)] for name, value in recipe.settings().items()]
+        rows = [[name, recipes.shown(value)] for name, value in recipe.settings().items()]
         return Table(["setting", "value"], rows)
     rows = [
-        [name, shown(old), shown(new)]
+        [name, recipes.shown(old), recipes.shown(new)]
         for name, (old, new) in recipes.difference(before, recipe).items()
     ]
     return Table(["setting", f"step {before.name[:2]}", f"step {recipe.name[:2]}"], rows)
@@ -58,8 +51,7 @@ def change_in_words(recipe: Recipe) -> str:
     before = recipes.previous(recipe)
     if before is None:
         return "the bare network"
-    changes = recipes.difference(before, recipe).items()
-    return ", ".join(f"{name}: {shown(old)} → {shown(new)}" for name, (old, new) in changes)
+    return recipes.in_words(recipes.difference(before, recipe))
 
 
 # --------------------------------------------------------------------------- the tables

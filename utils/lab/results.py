@@ -7,18 +7,18 @@ import json
 from pathlib import Path
 
 from utils import data, recipes
-from utils.files import replacing
+from utils.files import write_json
 from utils.recipes import Recipe
 from utils.training import History
 
 FOLDER = Path(__file__).resolve().parents[2] / "assets" / "results"
 SEEDS = range(5)  # what the tables report
-FORMAT = 1
+FORMAT = 2
 SAMPLES = (60_000, 10_000)  # what a reported run trains and is tested on
 KEYS = {
     "format", "recipe", "recipe_hash", "seed", "data", "data_md5", "history",
     "train_accuracy_clean", "test_accuracy_last", "test_accuracy_best", "misclassified", "seconds",
-    "versions", "machine", "device", "threads", "git_commit",
+    "versions", "machine", "device", "threads", "git_commit", "fingerprint", "sha256",
 }  # fmt: skip
 
 
@@ -26,10 +26,28 @@ class BadResult(ValueError):
     """A results file cannot be used; the message names it and what is wrong."""
 
 
+def switched_on(settings: dict) -> dict:
+    """``settings`` without those that are off (``None``, ``False``, zero).
+
+    A run keeps its recipe when a later version adds a switch and leaves it off.
+    """
+    return {name: value for name, value in settings.items() if value}
+
+
 def recipe_hash(recipe: Recipe) -> str:
     """Twelve hex digits over the settings: they change whenever a number of the recipe does."""
-    text = json.dumps(recipe.settings(), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return _digest(switched_on(recipe.settings()))[:12]
+
+
+def changed_settings(before: dict, after: dict) -> str:
+    """The settings that differ, in words; empty where none does."""
+    old, new = switched_on(before), switched_on(after)
+    changed = {name: (old.get(name), new.get(name)) for name in old | new}
+    return recipes.in_words({name: pair for name, pair in changed.items() if pair[0] != pair[1]})
+
+
+def _digest(content: dict) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def path_of(recipe: Recipe, seed: int, folder: Path = FOLDER) -> Path:
@@ -37,8 +55,17 @@ def path_of(recipe: Recipe, seed: int, folder: Path = FOLDER) -> Path:
 
 
 def write(result: dict, path: Path) -> None:
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(result, indent=1) + "\n")
+    """Write a result, sealed with a checksum over its content."""
+    write_json(result | {"sha256": _seal(result)}, path)
+
+
+def is_sealed(result: dict) -> bool:
+    """Whether ``result`` is as ``write`` left it."""
+    return result.get("sha256") == _seal(result)
+
+
+def _seal(result: dict) -> str:
+    return _digest({key: value for key, value in result.items() if key != "sha256"})
 
 
 def read(path: Path, recipe: Recipe, seed: int) -> dict:
@@ -61,10 +88,12 @@ def _what_is_wrong(result: dict, recipe: Recipe, seed: int) -> str:
         return f"not a result of format {FORMAT}"
     if missing := KEYS - result.keys():
         return f"it lacks {', '.join(sorted(missing))}"
-    if result["recipe_hash"] != recipe_hash(recipe):
-        return f"made with another version of the recipe {recipe.name}"
-    if result["recipe"] != recipe.settings() or result["seed"] != seed:
-        return f"its recipe or seed is not that of {recipe.name}, seed {seed}"
+    if not is_sealed(result):
+        return "edited since it was recorded: its checksum is not that of its content"
+    if changed := changed_settings(result["recipe"], recipe.settings()):
+        return f"stale: the recipe {recipe.name} has changed since ({changed})"
+    if result["seed"] != seed:
+        return f"its seed is {result['seed']}, not {seed}"
     if result["data"] != "MNIST" or result["data_md5"] != data.MNIST_SUM:
         return f"made on {result['data']} (md5 {result['data_md5']}), not MNIST"
     history = result["history"]

@@ -16,6 +16,7 @@ import torch
 
 from utils import data, loaders, recipes, training
 from utils.lab import results
+from utils.lab.fingerprint import fingerprint
 from utils.recipes import Recipe
 
 PACKAGES = ("torch", "torchvision", "numpy", "albumentations", "opencv-python-headless")
@@ -25,6 +26,7 @@ def run(recipe: Recipe, seed: int, images: data.ImageSet, device=None, verbose=T
     """Train and evaluate once; return the result as plain data (see ``results.KEYS``)."""
     device = torch.device(device or training.default_device())
     commit, versions = _git_commit(), _versions()  # what is running, not what it becomes
+    behaviour = fingerprint(recipe)
     started = time.perf_counter()
     setup = recipes.prepare(recipe, images, seed, device)
     history = setup.fit(verbose=verbose)
@@ -53,6 +55,7 @@ def run(recipe: Recipe, seed: int, images: data.ImageSet, device=None, verbose=T
         "device": device.type,
         "threads": torch.get_num_threads(),
         "git_commit": commit,
+        "fingerprint": behaviour,
     }
 
 
