@@ -18,7 +18,7 @@ run: $(VENV)/ready
 	$(BIN)/python -m utils.lab notebooks
 
 # All tests: units, and every notebook in smoke size against its stored outputs.
-test: $(VENV)/ready
+test: $(VENV)/test-ready
 	$(BIN)/python -m pytest --nbval
 
 # Open the notebooks.
@@ -54,6 +54,10 @@ $(VENV)/ready: requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet -r requirements.txt
+	@touch $@
+
+$(VENV)/test-ready: $(VENV)/ready
+	$(BIN)/python -m pip install --quiet -e '.[test]'
 	@touch $@
 
 clean:

@@ -14,8 +14,8 @@ from scipy import stats
 from utils import data, recipes, training
 from utils.files import write_json
 from utils.lab import __main__ as command
-from utils.lab import choices, results, runner
-from utils.lab.statistics import estimate, paired_difference
+from utils.lab import choices, overview, results, runner
+from utils.lab.statistics import estimate, mcnemar, paired_difference
 
 SHORT = dataclasses.replace(recipes.SKELETON, name="short", epochs=1)
 
@@ -133,30 +133,6 @@ def few(monkeypatch, digits):
     return dataclasses.replace(digits.subset(300, 100), name="MNIST", md5=data.MNIST_SUM)
 
 
-def test_finished_runs_are_skipped_and_missing_ones_made(tmp_path, few, capsys):
-    runner.run_grid(["short"], [0], few, tmp_path)
-    before = results.path_of(SHORT, 0, tmp_path).read_bytes()
-    runner.run_grid(["short"], [0, 1], few, tmp_path)
-    assert results.path_of(SHORT, 0, tmp_path).read_bytes() == before
-    assert sorted(results.recorded(SHORT, tmp_path)) == [0, 1]
-    assert "[1/2] short seed 0: recorded already" in capsys.readouterr().out
-
-
-def test_nothing_but_mnist_enters_the_recorded_results(digits):
-    with pytest.raises(ValueError, match="this is MNIST-5k: only runs on MNIST"):
-        runner.run_grid(["01_skeleton"], [99], digits)
-
-
-def test_an_interrupted_run_is_not_recorded(tmp_path, few, monkeypatch):
-    def interrupt(*_, **__):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("utils.training.train_epoch", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        runner.run_grid(["short"], [0], few, tmp_path)
-    assert not list(tmp_path.rglob("*.json"))
-
-
 def test_a_kill_at_any_moment_leaves_only_whole_files(tmp_path):
     code = (
         "import sys; from pathlib import Path; from utils.lab import results\n"
@@ -206,6 +182,17 @@ def test_a_paired_difference_is_scipys():
     theirs = stats.ttest_rel(after, before).confidence_interval(0.95)
     assert (found.low, found.high) == pytest.approx((theirs.low, theirs.high))
     assert found.excludes_zero == (stats.ttest_rel(after, before).pvalue < 0.05)
+
+
+def test_mcnemar_by_hand():
+    # 6 images only the first gets wrong, 2 only the second: p = 2 * sum(C(8, k), k <= 2) / 2**8.
+    found = mcnemar([1, 2, 3, 4, 5, 6, 50, 51], [7, 8, 50, 51])
+    assert (found.only_before, found.only_after) == (6, 2)
+    assert found.p == pytest.approx(2 * (1 + 8 + 28) / 256)
+    assert mcnemar([1, 2], [2, 1]).p == 1.0
+    assert mcnemar([], []).p == 1.0
+    with pytest.raises(ValueError, match="listed twice"):
+        mcnemar([1, 1], [2])
 
 
 @pytest.mark.parametrize("values", [[], [99.4], [99.4, float("nan")]])
@@ -316,6 +303,46 @@ def test_what_to_try_is_read_in_the_settings_own_type():
 def test_what_cannot_be_tried_is_refused(text, message):
     with pytest.raises(ValueError, match=message):
         choices.parse(SHORT, text)
+
+
+def test_list_names_what_is_stale_and_why(recorded, monkeypatch):
+    result, path = recorded
+    folder = path.parents[1]
+    monkeypatch.setattr(recipes, "RECIPES", {"short": SHORT})
+    assert overview.listing(folder).rows[0][2:] == ["3", "", ""]
+    results.write(result | {"fingerprint": [0.0]}, path)
+    stale = "seed 3: stale: the code behind it gives other numbers now"
+    assert overview.listing(folder).rows[0][2:] == ["none", "", stale]
+    changed = dataclasses.replace(SHORT, lr=0.07)
+    monkeypatch.setattr(recipes, "RECIPES", {"short": changed})
+    assert "the recipe short has changed since (lr: 0.05 → 0.07)" in str(overview.listing(folder))
+
+
+def test_show_and_compare_are_what_the_recorded_runs_say(capsys):
+    assert command.main(["show", "04_lr_scheduler"]) == 0
+    out = capsys.readouterr().out
+    assert f"{results.last_accuracies('04_lr_scheduler')[0]:.2f}" in out and "one_cycle" in out
+    assert command.main(["compare", "01_skeleton", "02_regularization"]) == 0
+    out = capsys.readouterr().out
+    gap = paired_difference(
+        *(results.last_accuracies(name) for name in ("01_skeleton", "02_regularization"))
+    )
+    assert f"02_regularization is better than 01_skeleton by {gap.mean:.2f} points" in out
+    assert "batch_norm: no → yes" in out
+
+
+def test_a_difference_within_noise_is_not_claimed():
+    one = [{"test_accuracy_last": value} for value in (99.40, 99.44, 99.42)]
+    other = [{"test_accuracy_last": value} for value in (99.43, 99.42, 99.44)]
+    assert overview.claim("a", "b", [one, other]).startswith("No difference beyond noise")
+    assert overview.claim("a", "b", [one, one[:1] * 3]).startswith("No difference beyond noise")
+    worse = [{"test_accuracy_last": value} for value in (99.20, 99.25, 99.22)]
+    assert overview.claim("a", "b", [one, worse]).startswith("b is worse than a by 0.20 points")
+
+
+def test_a_comparison_without_shared_seeds_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="share 0 recorded seeds"):
+        overview.compare("01_skeleton", "02_regularization", tmp_path)
 
 
 def test_choices_on_another_set_are_not_recorded(digits):

@@ -7,7 +7,7 @@ does the same by hand. Everything else runs in full.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +19,6 @@ from utils.lab.statistics import estimate
 from utils.recipes import PUBLISHED, TARGETS, Recipe
 from utils.tables import Table
 from utils.training import History
-
-SMOKE_TRAIN, SMOKE_TEST, SMOKE_EPOCHS = 2000, 500, 2
 
 
 def is_smoke() -> bool:
@@ -36,16 +34,13 @@ class NotebookRun(recipes.Setup):
 
 def prepare(recipe: Recipe, images: data.ImageSet, seed: int = 0) -> NotebookRun:
     """Everything one run needs, in full size or, under pytest, in smoke size."""
-    epochs = recipe.epochs
     if is_smoke():
-        train = min(SMOKE_TRAIN, len(images.train_labels))
-        test = min(SMOKE_TEST, len(images.test_labels))
-        images, epochs = images.subset(train, test), SMOKE_EPOCHS
-    setup = recipes.prepare(replace(recipe, epochs=epochs), images, seed)
+        recipe, images = recipes.smoke(recipe), recipes.smoke_images(images)
+    setup = recipes.prepare(recipe, images, seed)
     print(
         f"{images.name}: {len(images.train_images):,} images to train, "
-        f"{len(images.test_images):,} to test, batches of {recipe.batch_size}, {epochs} epochs, "
-        f"seed {seed}, on {training.default_device().type}"
+        f"{len(images.test_images):,} to test, batches of {recipe.batch_size}, "
+        f"{recipe.epochs} epochs, seed {seed}, on {training.default_device().type}"
     )
     return NotebookRun(**vars(setup), images=images)
 

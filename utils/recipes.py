@@ -99,6 +99,20 @@ def get(name: str) -> Recipe:
     return look_up("recipe", name, RECIPES)
 
 
+SMOKE_TRAIN, SMOKE_TEST, SMOKE_EPOCHS = 2000, 500, 2
+
+
+def smoke(recipe: Recipe) -> Recipe:
+    """``recipe`` cut down to seconds: for tests, and for trying the machinery."""
+    return dataclasses.replace(recipe, epochs=SMOKE_EPOCHS)
+
+
+def smoke_images(images: data.ImageSet) -> data.ImageSet:
+    """The part of ``images`` that a smoke run uses, stratified and always the same one."""
+    train = min(SMOKE_TRAIN, len(images.train_labels))
+    return images.subset(train, min(SMOKE_TEST, len(images.test_labels)))
+
+
 def previous(recipe: Recipe) -> Recipe | None:
     """The step before ``recipe``, or ``None`` for the first."""
     at = STEPS.index(recipe)
@@ -140,7 +154,7 @@ class Setup:
     epochs: int
     device: torch.device
 
-    def fit(self, verbose: bool = True) -> training.History:
+    def fit(self, verbose: bool = True, after_epoch=None) -> training.History:
         return training.fit(
             self.model,
             self.train_loader,
@@ -152,6 +166,7 @@ class Setup:
             epochs=self.epochs,
             device=self.device,
             verbose=verbose,
+            after_epoch=after_epoch,
         )
 
     def evaluate(self) -> training.Evaluation:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import torch
@@ -164,12 +164,14 @@ def fit(
     max_grad_norm: float | None = None,
     device: torch.device | str | None = None,
     verbose: bool = True,
+    after_epoch: Callable[[History], None] | None = None,
 ) -> History:
     """Train ``model`` in place for ``epochs`` and evaluate it after each; return the ``History``.
 
     ``scheduler`` advances after every epoch, or after every optimizer step with
     ``scheduler_per_step``. A gradient longer than ``max_grad_norm`` (over all weights together) is
-    shortened to it: one bad batch cannot throw the weights far off. An interrupt (Ctrl-C, the
+    shortened to it: one bad batch cannot throw the weights far off. ``after_epoch`` is handed the
+    history so far after each epoch, for whoever watches from afar. An interrupt (Ctrl-C, the
     stop button) ends training and returns the epochs that were finished. Raises ``ValueError`` for
     a number of epochs below 1 or an empty loader, ``TrainingDiverged`` when a loss is not a number.
     """
@@ -208,6 +210,8 @@ def fit(
             history.train_correct.append(correct)
             history.test_loss.append(test.loss)
             history.test_correct.append(test.correct)
+            if after_epoch is not None:
+                after_epoch(history)
     except KeyboardInterrupt:
         history.drop_unfinished()
         print(f"\nInterrupted: {len(history)} of {epochs} epochs are finished and kept.")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 import torch
 
 from utils import data, recipes
-from utils.lab import choices, report, results, runner
+from utils.lab import choices, grid, overview, report, results
 
 
 def seeds(text: str) -> list[int]:
@@ -27,7 +28,11 @@ def main(arguments: list[str] | None = None) -> int:
     run = commands.add_parser("run", help="record runs; those recorded already are skipped")
     run.add_argument("names", nargs="*", default=None, help="recipes (default: all)")
     run.add_argument("--seeds", type=seeds, default=list(results.SEEDS), help="0-4 or 0,2,5")
+    run.add_argument("--jobs", type=int, help="runs at a time (default: one per core)")
+    run.add_argument("--cluster", metavar="ADDRESS", help="a Dask scheduler, tcp://host:8786")
     run.add_argument("--threads", type=int, default=1, help="CPU threads of a run (default 1)")
+    run.add_argument("--folder", type=Path, default=results.FOLDER, help="where results go")
+    run.add_argument("--smoke", action="store_true", help="runs of seconds, to try the machinery")
 
     choose = commands.add_parser("choose", help="try other settings on the validation split")
     choose.add_argument("name", help="recipe")
@@ -42,7 +47,12 @@ def main(arguments: list[str] | None = None) -> int:
     choose.add_argument("--seeds", type=seeds, default=[0], help="0-4 or 0,2,5 (default 0)")
     choose.add_argument("--threads", type=int, default=1, help="CPU threads of a run (default 1)")
 
-    commands.add_parser("list", help="the recipes, their changes and what is recorded")
+    commands.add_parser("list", help="the recipes, and what of each is recorded, stale or running")
+    show = commands.add_parser("show", help="a recipe's settings and its recorded runs")
+    show.add_argument("name", help="recipe")
+    compare = commands.add_parser("compare", help="two recipes seed by seed, and what to claim")
+    compare.add_argument("before", help="recipe")
+    compare.add_argument("after", help="recipe")
     commands.add_parser("report", help="rewrite the README's tables and assets/figures")
 
     pages = commands.add_parser("notebooks", help="execute the notebooks at full size into build/")
@@ -52,15 +62,21 @@ def main(arguments: list[str] | None = None) -> int:
 
     chosen = parser.parse_args(arguments)
     try:
-        if chosen.command in ("run", "choose"):
-            torch.set_num_threads(chosen.threads)
-            images = data.load("mnist")
         if chosen.command == "run":
-            runner.run_grid(chosen.names or list(recipes.RECIPES), chosen.seeds, images)
+            grid.run(
+                chosen.names or list(recipes.RECIPES),
+                chosen.seeds,
+                jobs=chosen.jobs,
+                cluster=chosen.cluster,
+                threads=chosen.threads,
+                smoke=chosen.smoke,
+                folder=chosen.folder,
+            )
         elif chosen.command == "choose":
             recipe = recipes.get(chosen.name)
+            torch.set_num_threads(chosen.threads)
             tried = dict(choices.parse(recipe, text) for text in chosen.tried)
-            choices.run(recipe, tried, chosen.seeds, images)
+            choices.run(recipe, tried, chosen.seeds, data.load("mnist"))
         elif chosen.command == "notebooks":
             from utils.lab import notebooks  # here: recording runs needs no Jupyter
 
@@ -70,9 +86,13 @@ def main(arguments: list[str] | None = None) -> int:
             return 1 if notebooks.run(paths, notebooks.BUILD, chosen.in_place, chosen.jobs) else 0
         elif chosen.command == "report":
             report.write()
+        elif chosen.command == "show":
+            print(overview.show(chosen.name))
+        elif chosen.command == "compare":
+            print(overview.compare(chosen.before, chosen.after))
         else:
-            report.print_list()
-    except (ValueError, RuntimeError) as error:
+            print(overview.listing())
+    except (ValueError, RuntimeError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

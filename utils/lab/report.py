@@ -228,12 +228,3 @@ def write() -> None:
     text = updated(README.read_text())
     with replacing(README) as temporary:
         temporary.write_text(text)
-
-
-def print_list() -> None:
-    """The recipes, what each changes and which seeds are recorded."""
-    rows = []
-    for recipe in recipes.RECIPES.values():
-        seeds = ", ".join(str(seed) for seed in results.recorded(recipe)) or "none"
-        rows.append([recipe.name, recipe.title, results.recipe_hash(recipe), seeds])
-    print(Table(["recipe", "title", "hash", "recorded seeds"], rows))

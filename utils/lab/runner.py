@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -22,14 +23,21 @@ from utils.recipes import Recipe
 PACKAGES = ("torch", "torchvision", "numpy", "albumentations", "opencv-python-headless")
 
 
-def run(recipe: Recipe, seed: int, images: data.ImageSet, device=None, verbose=True) -> dict:
+def run(
+    recipe: Recipe,
+    seed: int,
+    images: data.ImageSet,
+    device: torch.device | str | None = None,
+    verbose: bool = True,
+    after_epoch: Callable[[training.History], None] | None = None,
+) -> dict:
     """Train and evaluate once; return the result as plain data (see ``results.KEYS``)."""
     device = torch.device(device or training.default_device())
     commit, versions = _git_commit(), _versions()  # what is running, not what it becomes
     behaviour = fingerprint(recipe)
     started = time.perf_counter()
     setup = recipes.prepare(recipe, images, seed, device)
-    history = setup.fit(verbose=verbose)
+    history = setup.fit(verbose, after_epoch)
     if len(history) < setup.epochs:
         raise KeyboardInterrupt  # fit returns what it has when interrupted; half a run is no run
     answers = setup.evaluate()
@@ -57,27 +65,6 @@ def run(recipe: Recipe, seed: int, images: data.ImageSet, device=None, verbose=T
         "git_commit": commit,
         "fingerprint": behaviour,
     }
-
-
-def run_grid(names: list[str], seeds: list[int], images: data.ImageSet, folder=results.FOLDER):
-    """Run every recipe with every seed that is not recorded yet; write each as it ends."""
-    chosen = [recipes.get(name) for name in names]
-    if not images.is_mnist and Path(folder).resolve() == results.FOLDER:
-        raise ValueError(f"this is {images.name}: only runs on MNIST are recorded in {folder}")
-    todo = [(recipe, seed) for seed in seeds for recipe in chosen]
-    for at, (recipe, seed) in enumerate(todo, 1):
-        path = results.path_of(recipe, seed, folder)
-        if path.exists():
-            results.read(path, recipe, seed)  # raises where what is there is not this run
-            print(f"[{at}/{len(todo)}] {recipe.name} seed {seed}: recorded already", flush=True)
-            continue
-        result = run(recipe, seed, images, verbose=False)
-        results.write(result, path)
-        print(
-            f"[{at}/{len(todo)}] {recipe.name} seed {seed}: {result['test_accuracy_last']:.2f} "
-            f"(best epoch {result['test_accuracy_best']:.2f}) in {result['seconds']:.0f} s",
-            flush=True,
-        )
 
 
 def _versions() -> dict[str, str]:

@@ -27,6 +27,8 @@ class Estimate:
 def estimate(values: Sequence[float]) -> Estimate:
     """Mean of ``values`` over seeds. Raises ``ValueError`` for fewer than 2 values or a NaN."""
     array = np.asarray(values, dtype=float)
+    if array.ndim != 1:
+        raise ValueError(f"values of shape {list(array.shape)}: one number a seed is expected")
     if array.size < 2:
         raise ValueError(f"{array.size} value(s) give no spread: at least 2 seeds are needed")
     if not np.isfinite(array).all():
@@ -41,3 +43,30 @@ def paired_difference(before: Sequence[float], after: Sequence[float]) -> Estima
     if len(before) != len(after):
         raise ValueError(f"{len(before)} and {len(after)} values cannot be paired")
     return estimate(np.subtract(after, before))
+
+
+@dataclass(frozen=True)
+class McNemar:
+    """Two networks' mistakes on the same images: how many only one of them makes.
+
+    ``p`` is the exact probability of a split at least as uneven if both were equally good.
+    """
+
+    only_before: int
+    only_after: int
+    p: float
+
+
+def mcnemar(before: Sequence[int], after: Sequence[int]) -> McNemar:
+    """McNemar's exact test on the indices of the images that each of two networks gets wrong.
+
+    Raises ``ValueError`` where an index is listed twice.
+    """
+    first, second = set(before), set(after)
+    if len(first) != len(before) or len(second) != len(after):
+        raise ValueError("an image's index is listed twice among the mistakes")
+    only_before, only_after = len(first - second), len(second - first)
+    if only_before + only_after == 0:
+        return McNemar(0, 0, 1.0)
+    p = stats.binomtest(only_before, only_before + only_after).pvalue
+    return McNemar(only_before, only_after, float(p))

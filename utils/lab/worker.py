@@ -1,0 +1,105 @@
+"""One run in whatever process it lands: this one, another of this machine, a cluster's."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import signal
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from filelock import FileLock
+
+from utils import data, recipes
+from utils.files import write_json
+from utils.lab import results, runner
+from utils.recipes import Recipe
+from utils.training import History
+
+RUNNING = ".running"  # beside the results: locks, and how far each run is
+TOPIC = "mnist-one-change-at-a-time"  # the cluster's event log that workers write to
+_alone = threading.Lock()  # dropout draws from torch's global stream: one run a process
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run to make: everything a worker needs to know."""
+
+    recipe: Recipe
+    seed: int
+    smoke: bool
+    threads: int
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return f"{self.recipe.name} seed {self.seed}"
+
+    @property
+    def path(self) -> Path:
+        return results.path_of(self.recipe, self.seed, self.folder)
+
+    @property
+    def status(self) -> Path:
+        """Where a worker on this machine leaves its last finished epoch."""
+        return self.folder / RUNNING / f"{self.recipe.name}-seed-{self.seed}.json"
+
+    def lock(self) -> FileLock:
+        self.status.parent.mkdir(parents=True, exist_ok=True)
+        # joblib asks for the next job in a thread of its own: the lock is the process's.
+        return FileLock(self.status.with_suffix(".lock"), timeout=0, thread_local=False)
+
+
+@functools.lru_cache(maxsize=2)
+def images(smoke: bool) -> data.ImageSet:
+    """What runs train on, loaded once a process: MNIST, or for smoke runs a part of MNIST-5k."""
+    if smoke:
+        return recipes.smoke_images(data.load("mnist-5k"))
+    found = data.load("mnist")
+    if not found.is_mnist:
+        raise ValueError(f"this is {found.name}: only runs on MNIST are recorded")
+    return found
+
+
+def work(job: Job, parent: int | None) -> tuple[Job, dict | str]:
+    """Make one run and return its result, or in words what went wrong: the others go on.
+
+    After every epoch it tells how far it is. ``parent`` is the process that asked, where it is
+    one of this machine.
+    """
+    elsewhere = parent is not None and os.getpid() != parent
+    if elsewhere and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command decides, and ends its workers
+
+    def tell(history: History) -> None:
+        if elsewhere and os.getppid() != parent:
+            os._exit(1)  # the command was killed: nobody is left to take the result
+        _tell(job, len(history), history.test_accuracy[-1])
+
+    threads = torch.get_num_threads()
+    with _alone:
+        torch.set_num_threads(job.threads)
+        try:
+            result = runner.run(
+                job.recipe, job.seed, images(job.smoke), verbose=False, after_epoch=tell
+            )
+        except Exception as error:
+            result = f"{type(error).__name__}: {error}"
+        finally:
+            torch.set_num_threads(threads)
+            job.status.unlink(missing_ok=True)
+    return job, result
+
+
+def _tell(job: Job, epoch: int, accuracy: float) -> None:
+    status = {"name": job.name, "epoch": epoch, "epochs": job.recipe.epochs, "accuracy": accuracy}
+    with contextlib.suppress(ImportError, ValueError):
+        from distributed import get_worker
+
+        get_worker().log_event(TOPIC, status)  # ValueError where this is no Dask worker
+        return
+    with contextlib.suppress(OSError):  # a full disk is the result's trouble, not the progress's
+        write_json(status, job.status)
