@@ -1,5 +1,6 @@
 """Finding, verifying and splitting the data."""
 
+import os
 import shutil
 import struct
 
@@ -141,6 +142,99 @@ def test_a_damaged_file_is_named_with_its_damage(tmp_path, file, damage, message
     with pytest.raises(RuntimeError, match=message) as caught:
         data.load("auto", tmp_path)
     assert str(folder) in str(caught.value)
+
+
+FILES = [
+    f"{half}-{kind}-ubyte" for half in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")
+]
+DAMAGES = {
+    "empty": lambda content: b"",
+    "cut in the magic number": lambda content: content[:3],
+    "cut in the header": lambda content: content[:6],
+    "cut after the header": lambda content: content[:16],
+    "cut in the middle": lambda content: content[: len(content) // 2],
+    "last byte lost": lambda content: content[:-1],
+    "a byte too many": lambda content: content + b"\0",
+    "the other kind's magic number": lambda content: (
+        content[:3] + (b"\1" if content[3] == 3 else b"\3") + content[4:]
+    ),
+    "announces more": lambda content: content[:7] + bytes([content[7] + 1]) + content[8:],
+    "little-endian": lambda content: content[3::-1] + content[4:],
+}
+
+
+@pytest.fixture
+def passes_for_mnist(tmp_path, monkeypatch, no_download):
+    """A small set in a folder that says MNIST, whose checksums pass for MNIST's."""
+    import hashlib
+
+    folder = write_set(tmp_path / "MNIST" / "raw")
+    files = idx.four_files(folder).items()
+    sums = {part: hashlib.md5(path.read_bytes()).hexdigest() for part, path in files}
+    monkeypatch.setattr(data, "MNIST_MD5", sums)
+    return folder
+
+
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+@pytest.mark.parametrize("name", ["MNIST", "KMNIST"])
+def test_any_of_the_four_files_damaged_is_named(request, tmp_path, no_download, name, file, damage):
+    """MNIST is missing then, which the strict source says; another set is never replaced."""
+    if name == "MNIST":
+        folder, refusal = request.getfixturevalue("passes_for_mnist"), data.NoMnist
+    else:
+        folder, refusal = write_set(tmp_path / name / "raw"), idx.UnusableSet
+    path = folder / file
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(refusal, match=f"{file} is broken: it"):
+        data.load("mnist", tmp_path)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_flipped_byte_in_mnist_is_noticed(tmp_path, passes_for_mnist, file):
+    path = passes_for_mnist / file
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(data.NoMnist, match=f"{file} is broken"):
+        data.load("mnist", tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["images-idx3", "labels-idx1"])
+def test_swapped_training_and_test_files_of_mnist_are_noticed(tmp_path, passes_for_mnist, kind):
+    train, test = (passes_for_mnist / f"{half}-{kind}-ubyte" for half in ("train", "t10k"))
+    one, other = train.read_bytes(), test.read_bytes()
+    train.write_bytes(other)
+    test.write_bytes(one)
+    with pytest.raises(data.NoMnist, match=f"train-{kind}-ubyte is broken: its content differs"):
+        data.load("mnist", tmp_path)
+
+
+def test_swapped_training_and_test_images_of_another_set_are_noticed(tmp_path, no_download):
+    folder = write_set(tmp_path / "KMNIST" / "raw")
+    train, test = folder / "train-images-idx3-ubyte", folder / "t10k-images-idx3-ubyte"
+    one, other = train.read_bytes(), test.read_bytes()
+    train.write_bytes(other)
+    test.write_bytes(one)
+    with pytest.raises(idx.UnusableSet, match="20 train images but 40 train labels"):
+        data.load("mnist", tmp_path)
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root reads everything")
+def test_an_unreadable_file_is_named(tmp_path, no_download):
+    folder = write_set(tmp_path / "KMNIST" / "raw")
+    (folder / "train-images-idx3-ubyte").chmod(0)
+    with pytest.raises(idx.UnusableSet, match="train-images-idx3-ubyte cannot be read: Permission"):
+        data.load("mnist", tmp_path)
+
+
+def test_a_folder_in_a_files_place_is_named(tmp_path, no_download):
+    folder = write_set(tmp_path / "KMNIST" / "raw")
+    path = folder / "train-images-idx3-ubyte"
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(idx.UnusableSet, match="train-images-idx3-ubyte cannot be read"):
+        data.load("mnist", tmp_path)
 
 
 def test_without_mnist_auto_says_so_and_uses_the_5k(tmp_path, no_download, capsys):

@@ -92,25 +92,3 @@ def test_workers_and_epochs_augment_one_image_differently(few, kind, workers):
     loader = make(kind, same, torch.zeros(64, dtype=torch.int64), workers=workers, batch_size=8)
     seen = {image.numpy().tobytes() for _ in range(2) for image in epoch(loader)[0]}
     assert len(seen) > 120, "of 128 draws (2 epochs, 2 workers) almost none should repeat"
-
-
-@pytest.mark.parametrize("kind", ["stock", "memory"])
-@pytest.mark.parametrize(
-    ("images", "labels", "message"),
-    [
-        (torch.zeros(2, 28, 27, dtype=torch.uint8), torch.zeros(2).long(), "expected uint8"),
-        (torch.zeros(2, 28, 28), torch.zeros(2).long(), "images are torch.float32"),
-        (torch.zeros(2, 28, 28, dtype=torch.uint8), torch.zeros(3).long(), r"int64 \[2\]"),
-        (torch.zeros(2, 28, 28, dtype=torch.uint8), torch.tensor([0, 10]), "from 0 to 10"),
-        (torch.zeros(0, 28, 28, dtype=torch.uint8), torch.zeros(0).long(), "no images"),
-    ],
-)
-def test_loaders_refuse_what_is_not_a_labelled_set(kind, images, labels, message):
-    with pytest.raises(ValueError, match=message):
-        make(kind, images, labels, augment=False)
-
-
-@pytest.mark.parametrize("kind", ["stock", "memory"])
-def test_loaders_refuse_an_impossible_batch_size(few, kind):
-    with pytest.raises(ValueError, match="batch_size=0 is not at least 1"):
-        make(kind, *few, batch_size=0)

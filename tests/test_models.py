@@ -113,9 +113,3 @@ def test_dropout_does_nothing_in_evaluation():
 def test_an_unknown_model_suggests_the_nearest():
     with pytest.raises(ValueError, match="did you mean 'skeleton'"):
         models.build("skeletn", batch_norm=True, dropout=0.1, seed=0)
-
-
-@pytest.mark.parametrize("p", [-0.1, 1.0, float("nan")])
-def test_an_impossible_dropout_is_refused(p):
-    with pytest.raises(ValueError, match="is not within 0 <= p < 1"):
-        models.build("skeleton", batch_norm=True, dropout=p, seed=0)

@@ -68,8 +68,3 @@ def test_the_table_has_the_published_columns():
     head = str(receptive_field.table(recipes.build_model(recipes.SKELETON))).splitlines()[0]
     expected = "operation n_in n_out ch_in ch_out padding kernel stride j_in j_out r_in r_out"
     assert head.replace("|", " ").split() == expected.split()
-
-
-def test_a_layer_that_is_not_square_is_refused():
-    with pytest.raises(ValueError, match=r"\(3, 5\) is not square"):
-        receptive_field.rows(nn.Sequential(nn.Conv2d(1, 1, (3, 5))))

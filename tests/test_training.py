@@ -186,17 +186,6 @@ def test_an_interrupt_keeps_the_finished_epochs(capsys):
     assert "2 of 9 epochs are finished" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("epochs", [0, -3])
-def test_fewer_than_one_epoch_is_refused(epochs):
-    with pytest.raises(ValueError, match=f"epochs={epochs} is not at least 1"):
-        fit(linear(), tiny_set(), epochs=epochs)
-
-
-def test_an_empty_loader_is_refused():
-    with pytest.raises(ValueError, match="a loader is empty"):
-        fit(linear(), Batches())
-
-
 def test_the_log_reads_as_people_know_it(capsys):
     model, batches = linear(), tiny_set()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)

@@ -17,11 +17,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from utils import checks
+from utils.checks import SIDE
 from utils.names import look_up
 
 cv2.setNumThreads(0)  # its thread pool costs more than a 28 x 28 image takes
-
-SIDE = 28
 
 
 def rotate_perspective() -> A.Compose:
@@ -60,11 +60,19 @@ class BatchedPolicy:
     """
 
     def __init__(self, policy: A.Compose):
+        if not isinstance(policy, A.Compose):
+            raise ValueError(f"the policy is a {type(policy).__name__}, expected an A.Compose")
         if policy.p != 1.0:
             raise ValueError(f"a policy with p={policy.p} cannot run batched, expected p=1")
         self._warps = [_read_transform(transform) for transform in policy.transforms]
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        checks.tensor(images, "float [B, 28, 28]")
+        if images.shape[1:] != (SIDE, SIDE) or not images.is_floating_point():
+            raise ValueError(
+                f"images are {images.dtype} {list(images.shape)}, expected float [B, 28, 28] "
+                "with pixels 0..255"
+            )
         for draw, p, fill in self._warps:
             if p == 1.0:
                 images = warp(images, draw(len(images), generator), fill)

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from utils import idx
+from utils import checks, idx
 
 # Mean and standard deviation of the 60,000 training images, pixels scaled to 0..1.
 # Notebook 01 computes both from the data.
@@ -53,6 +53,7 @@ class ImageSet:
 
     ``name`` is ``"MNIST"`` only where all four files have MNIST's checksums.
     ``md5`` is one checksum over both halves, recorded with every result.
+    Raises ``ValueError`` where images or labels are not what the module's first lines say.
     """
 
     name: str
@@ -61,6 +62,10 @@ class ImageSet:
     test_images: Tensor
     test_labels: Tensor
     md5: str
+
+    def __post_init__(self) -> None:
+        checks.images(self.train_images, self.train_labels)
+        checks.images(self.test_images, self.test_labels)
 
     def __repr__(self) -> str:
         train, test = len(self.train_images), len(self.test_images)
@@ -211,7 +216,7 @@ def stratified_indices(labels: Tensor, size: int, seed: int) -> tuple[Tensor, Te
     Raises ``ValueError`` where ``size`` is not within 1..N.
     """
     total = len(labels)
-    if not 1 <= size <= total:
+    if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= total:
         raise ValueError(f"size={size} is not within 1..{total} (the number of labels)")
     classes, counts = labels.unique(return_counts=True)
     shares = counts.double() * size / total
@@ -245,5 +250,6 @@ def validation_split(images: ImageSet, size: int = 10_000, seed: int = 0) -> Ima
 
 
 def class_counts(labels: Tensor) -> dict[int, int]:
-    """How many images each of the ten classes has."""
+    """How many images each of the ten classes has; ``ValueError`` for a label outside 0..9."""
+    checks.digits(labels)
     return dict(enumerate(torch.bincount(labels, minlength=10).tolist()))

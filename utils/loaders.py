@@ -15,34 +15,15 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from utils import checks
 from utils.data import MEAN, STD
 
 
 def normalize(images: Tensor) -> Tensor:
     """Pixels 0..255, ``[B, 28, 28]``, to the network's input, float32 ``[B, 1, 28, 28]``."""
+    if images.ndim != 3:
+        raise ValueError(f"images are {list(images.shape)}, expected [B, 28, 28]")
     return ((images.float() / 255 - MEAN) / STD).unsqueeze(1)
-
-
-def check_images(images: Tensor, labels: Tensor) -> None:
-    """Raise ``ValueError`` unless these are uint8 ``[N, 28, 28]`` and int64 ``[N]`` in 0..9."""
-    if images.ndim != 3 or images.shape[1:] != (28, 28) or images.dtype != torch.uint8:
-        raise ValueError(
-            f"images are {images.dtype} {list(images.shape)}, expected uint8 [N, 28, 28]"
-        )
-    if labels.shape != images.shape[:1] or labels.dtype != torch.int64:
-        raise ValueError(
-            f"labels are {labels.dtype} {list(labels.shape)}, expected int64 [{len(images)}]"
-        )
-    if len(images) == 0:
-        raise ValueError("there are no images: N = 0, expected at least 1")
-    low, high = int(labels.min()), int(labels.max())
-    if low < 0 or high > 9:
-        raise ValueError(f"labels run from {low} to {high}, expected 0..9")
-
-
-def _check_batch_size(batch_size: int) -> None:
-    if batch_size < 1:
-        raise ValueError(f"batch_size={batch_size} is not at least 1")
 
 
 def streams(seed: int, n: int) -> list[int]:
@@ -51,6 +32,7 @@ def streams(seed: int, n: int) -> list[int]:
     Neighbouring seeds would not do: torch's generators keep 32 bits of a seed on the CPU, and
     one seed in two generators gives two copies of one stream.
     """
+    checks.whole(0, seed=seed)
     return np.random.SeedSequence(seed).generate_state(n).tolist()
 
 
@@ -75,8 +57,8 @@ class MemoryLoader:
         device: torch.device | str = "cpu",
         seed: int = 0,
     ):
-        check_images(images, labels)
-        _check_batch_size(batch_size)
+        checks.images(images, labels)
+        checks.whole(1, batch_size=batch_size)
         self.images, self.labels = images.to(device), labels.to(device)
         self.batch_size, self.shuffle, self.augment = batch_size, shuffle, augment
         # The order is drawn on the CPU, so that it is the same on every device.
@@ -154,10 +136,11 @@ def stock_loader(
 
     Batches depend on ``seed`` alone, whatever the number of ``workers``; epochs differ.
     """
-    check_images(images, labels)
-    _check_batch_size(batch_size)
-    if workers < 0:
-        raise ValueError(f"workers={workers} is negative; 0 loads in this process")
+    checks.images(images, labels)
+    checks.whole(1, batch_size=batch_size)
+    checks.whole(0, workers=workers)
+    if transform is not None and not hasattr(transform, "set_random_state"):
+        raise ValueError(f"transform={transform!r} is not an albumentations transform or Compose")
     return DataLoader(
         _Images(images, labels, transform),
         batch_size=batch_size,

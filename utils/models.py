@@ -15,6 +15,7 @@ import torch
 import torchsummary
 from torch import Tensor, nn
 
+from utils import checks
 from utils.names import look_up
 
 
@@ -22,6 +23,7 @@ class ConvNet(nn.Sequential):
     """Layers in a row that end in ``[B, 10, 1, 1]``, returned flat as ``[B, 10]``."""
 
     def forward(self, x: Tensor) -> Tensor:
+        checks.network_input(x)  # a larger image would pass, and give other logits
         return super().forward(x).flatten(1)
 
 
@@ -82,11 +84,10 @@ def build(name: str, *, batch_norm: bool, dropout: float, seed: int) -> ConvNet:
     """The network called ``name``, its initial weights drawn from ``seed``, on the CPU.
 
     Torch's global random stream is left as it was. Raises ``ValueError`` for an unknown name
-    or a dropout outside 0 <= p < 1.
+    or a dropout outside 0 <= dropout < 1.
     """
     design = look_up("model", name, MODELS)
-    if not 0 <= dropout < 1:
-        raise ValueError(f"dropout={dropout} is not within 0 <= p < 1")
+    checks.number(0, 1, dropout=dropout)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return design(batch_norm=batch_norm, dropout=dropout)

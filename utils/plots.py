@@ -17,7 +17,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, MaxNLocator
 from torch import Tensor, nn
 
-from utils import receptive_field
+from utils import checks, receptive_field
 from utils.tables import Table
 from utils.training import History, Mistakes
 
@@ -62,6 +62,8 @@ def _show_digit(axes, image, **options) -> None:
 
 def sample_grid(images: Tensor, labels: Tensor, name: str, columns: int = 15) -> Figure:
     """The first images of every class, a row each: 0 to 4 on the left, 5 to 9 on the right."""
+    checks.images(images, labels)
+    checks.whole(3, columns=columns)
     figure, axes = _figure(5, columns, height=3.7)
     for digit in range(10):
         row, start = digit % 5, (digit // 5) * (columns // 2 + 1)
@@ -77,6 +79,8 @@ def sample_grid(images: Tensor, labels: Tensor, name: str, columns: int = 15) ->
 
 def class_spread(counts: dict[int, int], name: str) -> Figure:
     """A bar per class with its number of training images."""
+    if not counts:
+        raise ValueError("there are no counts to draw: data.class_counts(labels) gives them")
     figure, axes = _figure(height=3.2)
     bars = axes.bar(list(counts), list(counts.values()), color=BLUE)
     axes.bar_label(bars, fmt="{:,.0f}", fontsize=9)
@@ -92,6 +96,9 @@ def augmented_samples(original: Tensor, engines: dict[str, Sequence[Tensor]], na
     """Digits before and after: ``engines`` maps a label to rows of images like ``original``."""
     rows = [("original", original)]
     rows += [(label, images) for label, drawn in engines.items() for images in drawn]
+    for label, images in rows:
+        if not len(images) or len(images) != len(original):
+            raise ValueError(f"{label}: {len(images)} images beside {len(original)} originals")
     figure, axes = _figure(len(rows), len(original), height=0.9 * len(rows) + 0.5)
     for line, (label, images) in zip(axes, rows, strict=True):
         for cell, image in zip(line, images, strict=True):
@@ -106,6 +113,9 @@ def augmented_samples(original: Tensor, engines: dict[str, Sequence[Tensor]], na
 
 def learning_rate(plans: dict[str, Sequence[float]], epochs: int) -> Figure:
     """The rate of every step over ``epochs``, a line per plan; the last plan is the one in use."""
+    checks.whole(1, epochs=epochs)
+    if not plans or not all(map(len, plans.values())):
+        raise ValueError("a plan has no rate: schedules.rates(...) gives one a step")
     figure, axes = _figure(height=2.8)
     styles = [{"ls": "--", "color": GREY}] * (len(plans) - 1) + [{"color": BLUE, "lw": 2}]
     for (label, rates), style in zip(plans.items(), styles, strict=True):
@@ -179,6 +189,8 @@ def confusion_matrix(labels: Tensor, predictions: Tensor, name: str) -> Figure:
 
 def _confusions(labels: Tensor, predictions: Tensor) -> np.ndarray:
     """``[10, 10]`` counts: row the true digit, column the predicted one."""
+    checks.digits(labels)
+    checks.digits(predictions, len(labels), "predictions")
     counts = np.zeros((10, 10), dtype=int)
     np.add.at(counts, (labels.numpy(), predictions.numpy()), 1)
     return counts
@@ -186,6 +198,7 @@ def _confusions(labels: Tensor, predictions: Tensor) -> np.ndarray:
 
 def confused_pairs(labels: Tensor, predictions: Tensor, top: int = 8) -> Table:
     """The pairs of digits most often mistaken for each other, both directions together."""
+    checks.whole(1, top=top)
     counts = _confusions(labels, predictions)
     pairs = [(counts[a, b], counts[b, a], a, b) for a in range(10) for b in range(a + 1, 10)]
     pairs.sort(key=lambda pair: -(pair[0] + pair[1]))
@@ -209,7 +222,13 @@ def misclassified(
 
     ``images`` ``[N, 28, 28]`` are all the images that were tested.
     """
-    figure, axes = _figure(rows, columns, height=1.25 * rows + 0.5)
+    checks.whole(1, columns=columns, rows=rows)
+    if len(mistakes) and int(mistakes.indices.max()) >= len(images):
+        raise ValueError(
+            f"a mistake stands at {int(mistakes.indices.max())}, there are {len(images)} images: "
+            "hand over all that were tested"
+        )
+    figure, axes = _figure(rows, columns, squeeze=False, height=1.25 * rows + 0.5)
     order = mistakes.probabilities.argsort(descending=True)[: rows * columns].tolist()
     for cell in axes.flat:
         cell.axis("off")
@@ -259,6 +278,9 @@ def _short(row: receptive_field.Row) -> str:
 
 def receptive_field_growth(model: nn.Module, image: Tensor, name: str) -> Figure:
     """What the middle output of each layer sees of one digit, as a square that grows."""
+    checks.tensor(image, "[28, 28]", "the image")
+    if image.shape != (28, 28):
+        raise ValueError(f"the image is {list(image.shape)}, expected [28, 28]")
     rows = receptive_field.rows(model)
     fields = sorted({row.r_out for row in rows})
     figure, axes = _figure(1, len(fields), height=1.9)
@@ -283,6 +305,8 @@ def steps(
     labels: Sequence[str], runs: Sequence[Sequence[float]], published: Sequence[float]
 ) -> Figure:
     """Last-epoch test accuracy of every seed, its mean ± std, and the published single runs."""
+    if not len(labels) == len(runs) == len(published) or not runs:
+        raise ValueError(f"{len(labels)} labels, {len(runs)} runs, {len(published)} published")
     figure, axes = _figure(height=4.0)
     for x, (values, theirs) in enumerate(zip(runs, published, strict=True)):
         jitter = np.linspace(-0.12, 0.12, len(values))
@@ -306,6 +330,8 @@ def steps(
 
 def seed_curves(histories: Sequence[History], title: str) -> Figure:
     """Loss and accuracy per epoch: the mean over seeds, and a band from the least to the most."""
+    if len({len(history) for history in histories}) != 1 or not len(histories[0]):
+        raise ValueError("the histories are empty or of different lengths")
     figure, (left, right) = _figure(1, 2, height=3.6)
     epochs = np.arange(1, len(histories[0]) + 1)
     for color, label, part in ((ORANGE, "train", "train"), (BLUE, "test", "test")):

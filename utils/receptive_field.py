@@ -53,8 +53,12 @@ def rows(model: nn.Module, side: int = 28, channels: int = 1) -> list[Row]:
         ch_out = getattr(layer, "out_channels", ch)
         j_out, r_out = j * stride, r + (kernel - 1) * j
         name = type(layer).__name__
+        if n_out < 1:
+            raise ValueError(f"a {name} of kernel {kernel} does not fit a map of side {n}")
         table.append(Row(name, n, n_out, ch, ch_out, padding, kernel, stride, j, j_out, r, r_out))
         n, ch, j, r = n_out, ch_out, j_out, r_out
+    if not table:
+        raise ValueError(f"{type(model).__name__} has no convolution and no pooling layer")
     return table
 
 
@@ -64,13 +68,15 @@ def _geometry(layer: nn.Module, n: int) -> tuple[int, int, int]:
         if layer.output_size not in (1, (1, 1)):
             raise ValueError(f"output size {layer.output_size} is not 1: no single kernel fits")
         return n, 1, 0
+    if _square(getattr(layer, "dilation", 1)) != 1:
+        raise ValueError(f"{layer} is dilated: the table has no column for that")
     return _square(layer.kernel_size), _square(layer.stride), _square(layer.padding)
 
 
 def _square(size) -> int:
     sizes = set(size) if isinstance(size, tuple) else {size}
-    if len(sizes) != 1:
-        raise ValueError(f"a layer of size {size} is not square")
+    if len(sizes) != 1 or not isinstance(size, int | tuple):
+        raise ValueError(f"{size!r} is not a size in pixels, the same both ways")
     return sizes.pop()
 
 

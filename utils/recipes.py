@@ -10,10 +10,12 @@ from torch import nn
 from torch.optim import SGD, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from utils import augmentation, data, loaders, models, schedules, training
+from utils import augmentation, checks, data, loaders, models, schedules, training
 from utils.names import look_up
 
 EVALUATION_BATCH = 1000
+OPTIMIZERS = {"sgd": SGD}
+ENGINES = {"batched": "on the training device", "albumentations": "image by image, on the CPU"}
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,18 @@ class Recipe:
     momentum: float = 0.9
     max_grad_norm: float = 1.0
     schedule: str = "constant"
+
+    def __post_init__(self) -> None:
+        """Raise ``ValueError`` for a setting that cannot be, here and not when it is used."""
+        checks.whole(1, batch_size=self.batch_size, epochs=self.epochs)
+        checks.number(0, 1, dropout=self.dropout, momentum=self.momentum)
+        checks.number(0, open_low=True, lr=self.lr, max_grad_norm=self.max_grad_norm)
+        look_up("model", self.model, models.MODELS)
+        look_up("schedule", self.schedule, schedules.SCHEDULES)
+        look_up("optimizer", self.optimizer, OPTIMIZERS)
+        look_up("engine", self.engine, ENGINES)
+        if self.augmentation is not None:
+            look_up("policy", self.augmentation, augmentation.POLICIES)
 
     def settings(self) -> dict:
         """The fields that decide the numbers, as plain data."""
@@ -115,6 +129,8 @@ def smoke_images(images: data.ImageSet) -> data.ImageSet:
 
 def previous(recipe: Recipe) -> Recipe | None:
     """The step before ``recipe``, or ``None`` for the first."""
+    if recipe not in STEPS:
+        raise ValueError(f"{recipe.name} is none of the steps {', '.join(s.name for s in STEPS)}")
     at = STEPS.index(recipe)
     return STEPS[at - 1] if at else None
 
@@ -207,7 +223,7 @@ def build_model(recipe: Recipe, seed: int = 0) -> nn.Module:
 
 
 def build_optimizer(recipe: Recipe, model: nn.Module) -> Optimizer:
-    optimizer = look_up("optimizer", recipe.optimizer, {"sgd": SGD})
+    optimizer = OPTIMIZERS[recipe.optimizer]
     return optimizer(model.parameters(), lr=recipe.lr, momentum=recipe.momentum)
 
 
@@ -220,11 +236,9 @@ def build_loaders(
     train = (images.train_images, images.train_labels)
     if recipe.engine == "albumentations":
         train_loader = loaders.stock_loader(*train, transform=policy, **shared)
-    elif recipe.engine == "batched":
+    else:
         augment = augmentation.BatchedPolicy(policy) if policy else None
         train_loader = loaders.MemoryLoader(*train, augment=augment, device=device, **shared)
-    else:
-        raise ValueError(f"engine={recipe.engine!r} is neither 'batched' nor 'albumentations'")
     test_loader = loaders.MemoryLoader(
         images.test_images, images.test_labels, batch_size=EVALUATION_BATCH, device=device
     )

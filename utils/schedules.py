@@ -12,6 +12,7 @@ from torch import nn
 from torch.optim import SGD, Optimizer
 from torch.optim.lr_scheduler import ConstantLR, LambdaLR, LRScheduler, OneCycleLR
 
+from utils import checks
 from utils.names import look_up
 
 
@@ -46,12 +47,18 @@ PER_STEP = {"one_cycle"}
 
 
 def build(name: str, optimizer: Optimizer, steps: int) -> LRScheduler:
-    """The schedule ``name`` for a run of ``steps``; ``ValueError`` for an unknown name."""
+    """The schedule ``name`` for a run of ``steps``.
+
+    Raises ``ValueError`` for an unknown name or fewer steps than 1.
+    """
+    checks.whole(1, steps=steps)
     return look_up("schedule", name, SCHEDULES)(optimizer, steps)
 
 
 def rates(name: str, lr: float, epochs: int, steps_per_epoch: int) -> list[float]:
     """The rate of every optimizer step of such a run, found by running the schedule itself."""
+    checks.whole(1, epochs=epochs, steps_per_epoch=steps_per_epoch)
+    checks.number(0, open_low=True, lr=lr)
     optimizer = SGD([nn.Parameter(torch.zeros(1))], lr=lr)
     scheduler = build(name, optimizer, epochs * steps_per_epoch)
     found = []

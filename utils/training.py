@@ -19,6 +19,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from tqdm import tqdm
 
+from utils import checks
 from utils.tables import Table
 
 
@@ -173,12 +174,15 @@ def fit(
     shortened to it: one bad batch cannot throw the weights far off. ``after_epoch`` is handed the
     history so far after each epoch, for whoever watches from afar. An interrupt (Ctrl-C, the
     stop button) ends training and returns the epochs that were finished. Raises ``ValueError`` for
-    a number of epochs below 1 or an empty loader, ``TrainingDiverged`` when a loss is not a number.
+    a number of epochs below 1, an empty loader, batches of the wrong kind or an optimizer of
+    another model, ``TrainingDiverged`` when a loss is not a number.
     """
-    if epochs < 1:
-        raise ValueError(f"epochs={epochs} is not at least 1")
+    checks.whole(1, epochs=epochs)
+    if max_grad_norm is not None:
+        checks.number(0, open_low=True, max_grad_norm=max_grad_norm)
     if len(train_loader) == 0 or len(test_loader) == 0:
         raise ValueError("a loader is empty: it gives no batch")
+    _check_optimizer(model, optimizer)
     device = torch.device(device) if device is not None else default_device()
     model.to(device)
     history = History()
@@ -218,6 +222,15 @@ def fit(
     return history
 
 
+def _check_optimizer(model: nn.Module, optimizer: Optimizer) -> None:
+    held = {id(weights) for group in optimizer.param_groups for weights in group["params"]}
+    if not held & {id(weights) for weights in model.parameters()}:
+        raise ValueError(
+            "the optimizer holds none of the model's parameters, so it would train nothing: "
+            "make it with model.parameters()"
+        )
+
+
 def train_epoch(
     model: nn.Module,
     loader: Iterable,
@@ -240,6 +253,8 @@ def train_epoch(
     started = time.perf_counter()
     bar = tqdm(loader, file=sys.stdout, disable=not verbose, mininterval=0.5)
     for step, (x, y) in enumerate(bar):
+        if step == 0:
+            checks.batch(x, y)
         x, y = x.to(device), y.to(device)
         optimizer.zero_grad()
         logits = model(x)
@@ -283,8 +298,11 @@ def evaluate(
     """The model's answers over ``loader``, in evaluation mode, gathered on the CPU."""
     device = torch.device(device) if device is not None else default_device()
     model.to(device).eval()
+    if len(loader) == 0:
+        raise ValueError("the loader is empty: it gives no batch")
     logits, labels = [], []
     for x, y in loader:
+        checks.batch(x, y)
         logits.append(model(x.to(device)))
         labels.append(y.to(device))
     logits, labels = torch.cat(logits), torch.cat(labels)

@@ -1,0 +1,219 @@
+"""Every function a reader calls, called wrongly: one clear error, at the call."""
+
+import dataclasses
+
+import albumentations as A
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from utils import (
+    augmentation,
+    data,
+    loaders,
+    models,
+    plots,
+    receptive_field,
+    recipes,
+    schedules,
+    training,
+)
+from utils.lab.statistics import estimate
+from utils.training import History, Mistakes
+
+IMAGES = torch.zeros(4, 28, 28, dtype=torch.uint8)
+LABELS = torch.tensor([0, 1, 2, 3])
+MODEL = models.build("skeleton", batch_norm=False, dropout=0.0, seed=0)
+SGD = torch.optim.SGD(MODEL.parameters(), lr=0.1)
+BATCHES = [(torch.zeros(2, 1, 28, 28), torch.tensor([0, 1]))]
+NAN = float("nan")
+
+
+def image_set(**changes) -> data.ImageSet:
+    halves = {"train_images": IMAGES, "train_labels": LABELS}
+    halves |= {"test_images": IMAGES, "test_labels": LABELS}
+    return data.ImageSet(name="a set", md5="", **halves | changes)
+
+
+def memory(images=IMAGES, labels=LABELS, **options):
+    return loaders.MemoryLoader(images, labels, **{"batch_size": 2} | options)
+
+
+def stock(images=IMAGES, labels=LABELS, **options):
+    return loaders.stock_loader(images, labels, **{"batch_size": 2} | options)
+
+
+def fit(train=BATCHES, test=BATCHES, model=MODEL, **options):
+    options = {"optimizer": SGD, "epochs": 1, "device": "cpu", "verbose": False} | options
+    return training.fit(model, train, test, **options)
+
+
+def recipe(**changes):
+    return dataclasses.replace(recipes.SKELETON, **changes)
+
+
+def mistakes(index: int) -> Mistakes:
+    one, p = torch.tensor([index]), torch.tensor([0.5])
+    return Mistakes(one, torch.tensor([1]), torch.tensor([2]), p, p)
+
+
+BATCHED = augmentation.BatchedPolicy(augmentation.build("rotate_perspective"))
+GENERATOR = torch.Generator()
+
+WRONG_IMAGES = [
+    (IMAGES.float(), LABELS, r"images are float32 \[4, 28, 28\], expected uint8 \[N, 28, 28\]"),
+    (IMAGES[:, :, :27], LABELS, r"images are uint8 \[4, 28, 27\]"),
+    (IMAGES[0], LABELS, r"images are uint8 \[28, 28\]"),
+    (IMAGES.numpy(), LABELS, "images: a ndarray, expected a torch.Tensor"),
+    (IMAGES[:0], LABELS[:0], "there are no images"),
+    (IMAGES, LABELS[:3], r"labels are int64 \[3\], expected int64 \[4\]"),
+    (IMAGES, LABELS.float(), r"labels are float32 \[4\], expected int64 \[4\]"),
+    (IMAGES, LABELS + 7, "labels run from 7 to 10, expected 0..9"),
+    (IMAGES, LABELS - 1, "labels run from -1 to 2, expected 0..9"),
+    (IMAGES, LABELS.tolist(), "labels: a list, expected a torch.Tensor"),
+]
+
+
+@pytest.mark.parametrize(("images", "labels", "message"), WRONG_IMAGES)
+@pytest.mark.parametrize(
+    "make",
+    [
+        memory,
+        stock,
+        lambda images, labels: image_set(train_images=images, train_labels=labels),
+        lambda images, labels: image_set(test_images=images, test_labels=labels),
+        lambda images, labels: plots.sample_grid(images, labels, "MNIST"),
+    ],
+    ids=["memory", "stock", "train half", "test half", "sample_grid"],
+)
+def test_images_and_labels_that_are_no_labelled_set(make, images, labels, message):
+    with pytest.raises(ValueError, match=message):
+        make(images, labels)
+
+
+X = torch.zeros(2, 1, 28, 28)
+WRONG_CALLS = {
+    # loaders
+    "batch size 0": (lambda: memory(batch_size=0), "batch_size=0 is not a whole number of"),
+    "batch size half": (lambda: stock(batch_size=2.5), "batch_size=2.5 is not a whole number"),
+    "batch size yes": (lambda: memory(batch_size=True), "batch_size=True is not a whole number"),
+    "workers": (lambda: stock(workers=-1), "workers=-1 is not a whole number of at least 0"),
+    "seed": (lambda: memory(seed=-1), "seed=-1 is not a whole number of at least 0"),
+    "transform": (lambda: stock(transform=abs), "abs>? is not an albumentations transform"),
+    "normalize": (lambda: loaders.normalize(IMAGES[0]), r"images are \[28, 28\], expected \[B"),
+    # data
+    "source": (lambda: data.load("cifar"), "source='cifar' is not one of auto, mnist, mnist-5k"),
+    "class counts": (lambda: data.class_counts(LABELS + 8), "labels run from 8 to 11"),
+    "no labels": (lambda: data.class_counts(LABELS[:0]), "there are no labels"),
+    "subset": (lambda: image_set().subset(5, 1), r"size=5 is not within 1\.\.4"),
+    "no subset": (lambda: image_set().subset(2, 0), r"size=0 is not within 1\.\.4"),
+    "split": (lambda: data.validation_split(image_set(), 0.5), r"size=0.5 is not within 1\.\.4"),
+    # augmentation
+    "policy": (lambda: augmentation.build("rotate_perspectiv"), "did you mean 'rotate_persp"),
+    "compose": (lambda: augmentation.BatchedPolicy(A.Rotate()), "a Rotate, expected an A.Compose"),
+    "uint8": (lambda: BATCHED(IMAGES, GENERATOR), r"images are torch.uint8 \[4, 28, 28\]"),
+    "channel": (lambda: BATCHED(X, GENERATOR), r"expected float \[B, 28, 28\]"),
+    # models
+    "model": (
+        lambda: models.build("skelton", batch_norm=False, dropout=0.0, seed=0),
+        "no model is called 'skelton'; did you mean 'skeleton'",
+    ),
+    "larger image": (lambda: MODEL(torch.zeros(1, 1, 32, 32)), r"not float32 \[1, 1, 32, 32\]"),
+    "no channel": (lambda: MODEL(torch.zeros(1, 28, 28)), "loaders.normalize makes it"),
+    "bytes": (lambda: MODEL(IMAGES.unsqueeze(1)), r"not uint8 \[4, 1, 28, 28\]"),
+    # schedules
+    "schedule": (lambda: schedules.build("cosine", SGD, 9), "no schedule is called 'cosine'"),
+    "steps": (lambda: schedules.build("constant", SGD, 0), "steps=0 is not a whole number"),
+    "rate": (lambda: schedules.rates("constant", -1.0, 1, 1), "lr=-1.0 is not within 0 < lr"),
+    "epochs": (lambda: schedules.rates("constant", 0.1, 0, 1), "epochs=0 is not a whole number"),
+    # training
+    "no epochs": (lambda: fit(epochs=0), "epochs=0 is not a whole number of at least 1"),
+    "some epochs": (lambda: fit(epochs=1.5), "epochs=1.5 is not a whole number of at least 1"),
+    "no batches": (lambda: fit(train=[]), "a loader is empty"),
+    "no test batches": (lambda: fit(test=[]), "a loader is empty"),
+    "nothing to test": (lambda: training.evaluate(MODEL, [], "cpu"), "the loader is empty"),
+    "norm": (lambda: fit(max_grad_norm=0.0), "max_grad_norm=0.0 is not within 0 < max_grad_norm"),
+    "norm nan": (lambda: fit(max_grad_norm=NAN), "max_grad_norm=nan is not within"),
+    "another model": (
+        lambda: fit(model=models.build("skeleton", batch_norm=False, dropout=0.0, seed=1)),
+        "the optimizer holds none of the model's parameters",
+    ),
+    "batch of bytes": (lambda: fit([(IMAGES, LABELS)]), r"a batch is x uint8 \[4, 28, 28\]"),
+    "float labels": (lambda: fit([(X, torch.zeros(2))]), r"y float32 \[2\]; expected float"),
+    "uneven batch": (lambda: fit([(X, LABELS)]), r"y int64 \[4\]"),
+    "empty batch": (lambda: fit([(X[:0], LABELS[:0])]), "a batch is empty"),
+    "array batch": (lambda: fit([(X.numpy(), LABELS[:2])]), "a ndarray, expected a torch.Tensor"),
+    # receptive field
+    "not square": (
+        lambda: receptive_field.rows(nn.Conv2d(1, 1, (3, 5))),
+        r"\(3, 5\) is not a size in pixels, the same both ways",
+    ),
+    "same": (lambda: receptive_field.rows(nn.Conv2d(1, 1, 3, padding="same")), "'same' is not a"),
+    "dilated": (lambda: receptive_field.rows(nn.Conv2d(1, 1, 3, dilation=2)), "is dilated"),
+    "no layer": (lambda: receptive_field.final(nn.Linear(2, 2)), "Linear has no convolution"),
+    "too small": (lambda: receptive_field.rows(nn.Conv2d(1, 1, 5), side=4), "does not fit a map"),
+    # plots
+    "columns": (lambda: plots.sample_grid(IMAGES, LABELS, "", columns=1), "columns=1 is not"),
+    "counts": (lambda: plots.class_spread({}, "MNIST"), "there are no counts"),
+    "augmented": (
+        lambda: plots.augmented_samples(IMAGES, {"batched": [IMAGES[:2]]}, "MNIST"),
+        "batched: 2 images beside 4 originals",
+    ),
+    "no plan": (lambda: plots.learning_rate({}, 3), "a plan has no rate"),
+    "empty plan": (lambda: plots.learning_rate({"constant": []}, 3), "a plan has no rate"),
+    "no curve": (lambda: plots.curves(History(), "MNIST"), "the history is empty"),
+    "confusion": (
+        lambda: plots.confusion_matrix(LABELS, LABELS[:2], "MNIST"),
+        r"predictions are int64 \[2\], expected int64 \[4\]",
+    ),
+    "predictions": (
+        lambda: plots.confusion_matrix(LABELS, LABELS + 8, "MNIST"),
+        "predictions run from 8 to 11",
+    ),
+    "no pairs": (lambda: plots.confused_pairs(LABELS, LABELS, top=0), "top=0 is not a whole"),
+    "mistakes": (
+        lambda: plots.misclassified(IMAGES, mistakes(9), "MNIST"),
+        "a mistake stands at 9, there are 4 images",
+    ),
+    "digit": (
+        lambda: plots.receptive_field_growth(MODEL, IMAGES, "MNIST"),
+        r"the image is \[4, 28, 28\], expected \[28, 28\]",
+    ),
+    "runs": (lambda: plots.steps(["one"], [], []), "1 labels, 0 runs, 0 published"),
+    "histories": (lambda: plots.seed_curves([History()], ""), "the histories are empty"),
+    # recipes
+    "recipe": (lambda: recipes.get("02_regularisation"), "did you mean '02_regularization'"),
+    "not a step": (lambda: recipes.previous(recipe(lr=0.1)), "01_skeleton is none of the steps"),
+    "statistics": (lambda: estimate(np.ones((2, 2))), r"values of shape \[2, 2\]"),
+}
+
+
+@pytest.mark.parametrize(("call", "message"), WRONG_CALLS.values(), ids=WRONG_CALLS)
+def test_a_wrong_call_says_what_is_wrong(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model": "skelton"}, "no model is called 'skelton'"),
+        ({"schedule": "cosine"}, "no schedule is called 'cosine'"),
+        ({"optimizer": "adan"}, "no optimizer is called 'adan'"),
+        ({"engine": "turbo"}, "no engine is called 'turbo'"),
+        ({"augmentation": "blur"}, "no policy is called 'blur'"),
+        ({"batch_size": -1}, "batch_size=-1 is not a whole number of at least 1"),
+        ({"epochs": 0}, "epochs=0 is not a whole number of at least 1"),
+        ({"lr": 0.0}, "lr=0.0 is not within 0 < lr"),
+        ({"lr": NAN}, "lr=nan is not within 0 < lr"),
+        ({"lr": "fast"}, "lr='fast' is not within 0 < lr"),
+        ({"momentum": 1.0}, "momentum=1.0 is not within 0 <= momentum < 1"),
+        ({"dropout": 1.0}, "dropout=1.0 is not within 0 <= dropout < 1"),
+        ({"dropout": -0.1}, "dropout=-0.1 is not within 0 <= dropout < 1"),
+        ({"max_grad_norm": -1.0}, "max_grad_norm=-1.0 is not within 0 < max_grad_norm"),
+    ],
+)
+def test_a_recipe_that_cannot_be_is_refused_when_it_is_written(changes, message):
+    with pytest.raises(ValueError, match=message):
+        recipe(**changes)

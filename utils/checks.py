@@ -1,0 +1,82 @@
+"""What arguments must be: one clear error, at the call, that names the value and the remedy."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+SIDE = 28
+
+
+def whole(least: int, **values: int) -> None:
+    """Raise ``ValueError`` unless each of ``values`` is a whole number of at least ``least``."""
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ValueError(f"{name}={value!r} is not a whole number of at least {least}")
+
+
+def number(low: float, high: float = math.inf, *, open_low: bool = False, **values: float) -> None:
+    """Raise ``ValueError`` unless ``low <= value < high`` (``low < value`` with ``open_low``)."""
+    sign = "<" if open_low else "<="
+    for name, value in values.items():
+        known = isinstance(value, int | float) and math.isfinite(value)
+        if not known or value >= high or value < low or (open_low and value == low):
+            raise ValueError(f"{name}={value!r} is not within {low:g} {sign} {name} < {high:g}")
+
+
+def images(images: Tensor, labels: Tensor) -> None:
+    """Raise ``ValueError`` unless these are uint8 ``[N, 28, 28]`` and int64 ``[N]`` in 0..9."""
+    tensor(images, "uint8 [N, 28, 28]")
+    if images.ndim != 3 or images.shape[1:] != (SIDE, SIDE) or images.dtype != torch.uint8:
+        raise ValueError(f"images are {_kind(images)}, expected uint8 [N, 28, 28]")
+    if len(images) == 0:
+        raise ValueError("there are no images: N = 0, expected at least 1")
+    digits(labels, len(images))
+
+
+def digits(labels: Tensor, n: int | None = None, name: str = "labels") -> None:
+    """Raise ``ValueError`` unless ``labels`` are int64 ``[n]`` (any length by default) in 0..9."""
+    tensor(labels, "int64 [N]", name)
+    length = len(labels) if n is None and labels.ndim else n
+    if labels.dtype != torch.int64 or labels.shape != (length,):
+        raise ValueError(f"{name} are {_kind(labels)}, expected int64 [{'N' if n is None else n}]")
+    if length == 0:
+        raise ValueError(f"there are no {name}: N = 0, expected at least 1")
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high > 9:
+        raise ValueError(f"{name} run from {low} to {high}, expected 0..9")
+
+
+def tensor(value: Tensor, expected: str, name: str = "images") -> None:
+    """Raise ``ValueError``, naming the kind ``expected``, unless ``value`` is a tensor."""
+    if not isinstance(value, Tensor):
+        kind = type(value).__name__
+        raise ValueError(f"{name}: a {kind}, expected a torch.Tensor, {expected}")
+
+
+def batch(x: Tensor, y: Tensor) -> None:
+    """Raise ``ValueError`` unless ``(x, y)`` is a batch: float ``[B, ...]``, int64 ``[B]``."""
+    tensor(x, "float [B, 1, 28, 28]", "a batch's images")
+    tensor(y, "int64 [B]", "a batch's labels")
+    if not x.is_floating_point() or y.dtype != torch.int64 or y.shape != x.shape[:1]:
+        raise ValueError(
+            f"a batch is x {_kind(x)}, y {_kind(y)}; expected float [B, 1, 28, 28] and int64 [B]: "
+            "see utils.loaders"
+        )
+    if len(y) == 0:
+        raise ValueError("a batch is empty: B = 0, expected at least 1 image")
+
+
+def network_input(x: Tensor) -> None:
+    """Raise ``ValueError`` unless ``x`` is float ``[B, 1, 28, 28]``."""
+    if x.ndim != 4 or x.shape[1:] != (1, SIDE, SIDE) or not x.is_floating_point():
+        raise ValueError(
+            f"the network takes float [B, 1, 28, 28], not {_kind(x)}: "
+            "loaders.normalize makes it of uint8 [B, 28, 28]"
+        )
+
+
+def _kind(tensor: Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"
