@@ -21,20 +21,38 @@ def seeds(text: str) -> list[int]:
         raise argparse.ArgumentTypeError(f"{text!r} is not like 0-4 or 0,2,5") from None
 
 
-def main(arguments: list[str] | None = None) -> int:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m utils.lab", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
 
-    run = commands.add_parser("run", help="record runs; those recorded already are skipped")
+    def command(name: str, does: str, example: str = "") -> argparse.ArgumentParser:
+        epilog = f"example: python -m utils.lab {name} {example}\n\nrecipes:\n"
+        epilog += "\n".join(
+            f"  {recipe.name:<24}{recipe.title}" for recipe in recipes.RECIPES.values()
+        )
+        plain = argparse.RawDescriptionHelpFormatter
+        return commands.add_parser(
+            name, help=does, description=does, epilog=epilog, formatter_class=plain
+        )
+
+    run = command(
+        "run", "record runs; those recorded already are skipped", "04_lr_scheduler --jobs 2"
+    )
     run.add_argument("names", nargs="*", default=None, help="recipes (default: all)")
-    run.add_argument("--seeds", type=seeds, default=list(results.SEEDS), help="0-4 or 0,2,5")
+    run.add_argument(
+        "--seeds", type=seeds, default=list(results.SEEDS), help="0-4 (the default) or 0,2,5"
+    )
     run.add_argument("--jobs", type=int, help="runs at a time (default: one per core)")
     run.add_argument("--cluster", metavar="ADDRESS", help="a Dask scheduler, tcp://host:8786")
     run.add_argument("--threads", type=int, default=1, help="CPU threads of a run (default 1)")
-    run.add_argument("--folder", type=Path, default=results.FOLDER, help="where results go")
+    run.add_argument(
+        "--folder", type=Path, default=results.FOLDER, help="for results (default assets/results)"
+    )
     run.add_argument("--smoke", action="store_true", help="runs of seconds, to try the machinery")
 
-    choose = commands.add_parser("choose", help="try other settings on the validation split")
+    choose = command(
+        "choose", "try other settings on the validation split", "01_skeleton --try lr=0.05,0.1"
+    )
     choose.add_argument("name", help="recipe")
     choose.add_argument(
         "--try",
@@ -47,20 +65,25 @@ def main(arguments: list[str] | None = None) -> int:
     choose.add_argument("--seeds", type=seeds, default=[0], help="0-4 or 0,2,5 (default 0)")
     choose.add_argument("--threads", type=int, default=1, help="CPU threads of a run (default 1)")
 
-    commands.add_parser("list", help="the recipes, and what of each is recorded, stale or running")
-    show = commands.add_parser("show", help="a recipe's settings and its recorded runs")
+    command("list", "the recipes, and what of each is recorded, running or stale and why")
+    show = command("show", "a recipe's settings and its recorded runs", "04_lr_scheduler")
     show.add_argument("name", help="recipe")
-    compare = commands.add_parser("compare", help="two recipes seed by seed, and what to claim")
+    compare = command(
+        "compare", "two recipes seed by seed, and what to claim", "01_skeleton 02_regularization"
+    )
     compare.add_argument("before", help="recipe")
     compare.add_argument("after", help="recipe")
-    commands.add_parser("report", help="rewrite the README's tables and assets/figures")
+    command("report", "rewrite the README's tables and assets/figures from the recorded runs")
 
-    pages = commands.add_parser("notebooks", help="execute the notebooks at full size into build/")
+    pages = command("notebooks", "execute the notebooks at full size into build/", "01_skeleton")
     pages.add_argument("names", nargs="*", help="notebooks without .ipynb (default: all)")
     pages.add_argument("--jobs", type=int, help="how many at a time (default: one per core)")
     pages.add_argument("--in-place", action="store_true", help="rewrite the committed ones too")
+    return parser
 
-    chosen = parser.parse_args(arguments)
+
+def main(arguments: list[str] | None = None) -> int:
+    chosen = _parser().parse_args(arguments)
     try:
         if chosen.command == "run":
             grid.run(

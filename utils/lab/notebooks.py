@@ -15,6 +15,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import joblib
 import nbformat
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
@@ -80,7 +81,7 @@ class Client(NotebookClient):
 
 def run(paths: list[Path], out: Path, in_place: bool, jobs: int | None = None) -> int:
     """Execute ``paths``; return how many failed. Each failure names its notebook and cell."""
-    jobs = jobs or min(len(paths), _cores())
+    jobs = jobs or min(len(paths), joblib.cpu_count())
     out.mkdir(parents=True, exist_ok=True)
     # Kernels inherit these. One thread each, as in the recorded runs: several notebooks at a
     # time use the cores better than one with several threads.
@@ -106,13 +107,6 @@ def run(paths: list[Path], out: Path, in_place: bool, jobs: int | None = None) -
         print(f"\nFAILED {failure}", file=sys.stderr)
     print(f"\n{outcome(out)}\n\nExecuted notebooks and pages: {out}/")
     return sum(map(bool, failures))
-
-
-def _cores() -> int:
-    """Cores this process may use, which in a container can be fewer than there are."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _client(path: Path, progress: Progress) -> tuple[Path, Client]:
