@@ -183,8 +183,8 @@ def test_a_result_of_other_code_is_refused(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"jobs": 0}, "jobs=0 is not at least 1"),
-        ({"threads": -1}, "threads=-1 is not at least 1"),
+        ({"jobs": 0}, "jobs=0 is not a whole number of at least 1"),
+        ({"threads": -1}, "threads=-1 is not a whole number of"),
         ({"folder": results.FOLDER}, "smoke runs do not belong in"),
     ],
 )
@@ -194,7 +194,7 @@ def test_what_cannot_be_is_refused(tmp_path, options, message):
 
 
 def test_nothing_but_mnist_enters_the_recorded_results(digits, monkeypatch):
-    worker.images.cache_clear()
+    worker.images_of.cache_clear()
     monkeypatch.setattr("utils.data.load", lambda *_: digits)
     with pytest.raises(ValueError, match="this is MNIST-5k: only runs on MNIST are recorded"):
         grid.run([NAME], [99])

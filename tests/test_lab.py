@@ -9,12 +9,13 @@ import sys
 import time
 
 import pytest
+import torch
 from scipy import stats
 
 from utils import data, recipes, training
 from utils.files import write_json
 from utils.lab import __main__ as command
-from utils.lab import choices, overview, results, runner
+from utils.lab import choices, overview, results, runner, worker
 from utils.lab.statistics import estimate, mcnemar, paired_difference
 
 SHORT = dataclasses.replace(recipes.SKELETON, name="short", epochs=1)
@@ -237,10 +238,12 @@ def test_list_names_every_recipe(capsys):
 
 @pytest.fixture
 def watched(tmp_path, monkeypatch, few):
-    """Choices on a small validation split, and the image sets that runs were made on."""
+    """Choices recorded elsewhere, on a small MNIST; the image sets that runs were made on."""
     monkeypatch.setattr(choices, "FOLDER", tmp_path)
-    held_out = data.validation_split(few, 50)
-    monkeypatch.setattr(data, "validation_split", lambda images: held_out)
+    monkeypatch.setattr(data, "load", lambda *_: few)
+    split = data.validation_split
+    monkeypatch.setattr(data, "validation_split", lambda images: split(images, 50))
+    worker.images_of.cache_clear()
     seen = []
     original = runner.run
 
@@ -249,39 +252,60 @@ def watched(tmp_path, monkeypatch, few):
         return original(recipe, seed, images, **options)
 
     monkeypatch.setattr(runner, "run", watch)
-    return seen, held_out
+    yield seen
+    worker.images_of.cache_clear()
 
 
 def test_choices_are_made_on_images_outside_the_test_set(watched, few, tmp_path):
-    seen, held_out = watched
     tried = {"lr": [0.05, 0.1], "schedule": ["constant", "exponential"]}
-    choices.run(SHORT, tried, [0], few)
-    choices.run(SHORT, tried, [0, 1], few)
-    assert len(seen) == 8 and all(images is held_out for images in seen)
-    results_ = [json.loads(path.read_text()) for path in (tmp_path / "short").iterdir()]
-    found = {(r["recipe"]["lr"], r["recipe"]["schedule"], r["seed"]) for r in results_}
+    choices.run(SHORT, tried, [0], jobs=1)
+    choices.run(SHORT, tried, [0, 1], jobs=1)
+    assert len(watched) == 8
+    test = {image.tobytes() for image in few.test_images.numpy()}
+    for images in watched:
+        assert len(images.test_labels) == 50 and len(images.train_labels) == 250
+        used = torch.cat([images.train_images, images.test_images]).numpy()
+        assert not test & {image.tobytes() for image in used}
+    recorded = [json.loads(path.read_text()) for path in (tmp_path / "short").iterdir()]
+    found = {(r["recipe"]["lr"], r["recipe"]["schedule"], r["seed"]) for r in recorded}
     assert found == {(a, b, n) for a in tried["lr"] for b in tried["schedule"] for n in (0, 1)}
 
 
-def test_the_table_of_choices_names_what_was_tried(watched, few, tmp_path):
-    choices.run(SHORT, {"lr": [0.05, 0.1]}, [0, 1], few)
+def test_the_table_of_choices_names_what_was_tried(watched, tmp_path):
+    choices.run(SHORT, {"lr": [0.05, 0.1]}, [0, 1], jobs=1)
     rows = choices.table().rows
     assert [row[:2] for row in rows] == [["short", "as chosen"], ["short", "lr: 0.05 → 0.1"]]
-    values = [float(value) for value in rows[1][3].split(", ")]
-    assert rows[1][2].startswith(f"{sum(values) / 2:.2f}"[:-1])
-    path = next((tmp_path / "short").iterdir())
+    found = []
+    for seed in (0, 1):
+        candidate = dataclasses.replace(SHORT, lr=0.1)
+        path = tmp_path / "short" / f"{results.recipe_hash(candidate)}-seed-{seed}.json"
+        found.append(choices.judged(json.loads(path.read_text())))
+    assert rows[1][3] == f"{found[0]:.2f}, {found[1]:.2f}"
+    assert rows[1][2].startswith(f"{sum(found) / 2:.2f} ±")
     path.write_text(path.read_text().replace('"threads": ', '"threads": 1'))
-    with pytest.raises(results.BadResult, match="was edited since it was recorded"):
-        choices.table()
+    with pytest.raises(results.BadResult, match="edited since it was recorded"):
+        choices.table(["short"])
 
 
-def test_a_candidate_that_diverges_is_recorded_as_such(watched, few, monkeypatch):
-    def diverge(*_, **__):
-        raise training.TrainingDiverged("the loss is nan")
+def test_a_candidate_that_diverges_is_named_and_the_others_are_recorded(watched, monkeypatch):
+    original = runner.run
 
-    monkeypatch.setattr("utils.training.train_epoch", diverge)
-    choices.run(SHORT, {"lr": [50.0]}, [0], few)
-    assert choices.table().rows == [["short", "lr: 0.05 → 50", "0.00", "0.00"]]
+    def run(recipe, *rest, **options):
+        if recipe.lr > 1:
+            raise training.TrainingDiverged("the loss is nan")
+        return original(recipe, *rest, **options)
+
+    monkeypatch.setattr(runner, "run", run)
+    with pytest.raises(RuntimeError, match=r"lr: 0.05 → 50 seed 0: TrainingDiverged: the loss is"):
+        choices.run(SHORT, {"lr": [50.0, 0.1]}, [0], jobs=1)
+    assert [row[1] for row in choices.table(["short"]).rows] == ["lr: 0.05 → 0.1"]
+
+
+def test_choices_on_another_set_are_not_recorded(digits, monkeypatch):
+    worker.images_of.cache_clear()
+    monkeypatch.setattr(data, "load", lambda *_: digits)
+    with pytest.raises(ValueError, match="this is MNIST-5k: only runs on MNIST are recorded"):
+        choices.run(SHORT, {"lr": [0.1]}, [0])
 
 
 def test_what_to_try_is_read_in_the_settings_own_type():
@@ -343,8 +367,3 @@ def test_a_difference_within_noise_is_not_claimed():
 def test_a_comparison_without_shared_seeds_is_refused(tmp_path):
     with pytest.raises(ValueError, match="share 0 recorded seeds"):
         overview.compare("01_skeleton", "02_regularization", tmp_path)
-
-
-def test_choices_on_another_set_are_not_recorded(digits):
-    with pytest.raises(ValueError, match="this is MNIST-5k: choices are recorded on MNIST only"):
-        choices.run(SHORT, {"lr": [0.1]}, [0], digits)

@@ -6,9 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-import torch
-
-from utils import data, recipes
+from utils import recipes
 from utils.lab import choices, grid, overview, report, results
 
 
@@ -42,9 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--seeds", type=seeds, default=list(results.SEEDS), help="0-4 (the default) or 0,2,5"
     )
-    run.add_argument("--jobs", type=int, help="runs at a time (default: one per core)")
-    run.add_argument("--cluster", metavar="ADDRESS", help="a Dask scheduler, tcp://host:8786")
-    run.add_argument("--threads", type=int, default=1, help="CPU threads of a run (default 1)")
+    _add_machines(run)
     run.add_argument(
         "--folder", type=Path, default=results.FOLDER, help="for results (default assets/results)"
     )
@@ -63,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
         help="lr=0.05,0.1 or schedule=one_cycle,exponential; several give every combination",
     )
     choose.add_argument("--seeds", type=seeds, default=[0], help="0-4 or 0,2,5 (default 0)")
-    choose.add_argument("--threads", type=int, default=1, help="CPU threads of a run (default 1)")
+    _add_machines(choose)
 
     command("list", "the recipes, and what of each is recorded, running or stale and why")
     show = command("show", "a recipe's settings and its recorded runs", "04_lr_scheduler")
@@ -82,6 +78,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_machines(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--jobs", type=int, help="runs at a time (default: one per core)")
+    parser.add_argument("--cluster", metavar="ADDRESS", help="a Dask scheduler, tcp://host:8786")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads of a run (default 1)")
+
+
+def _machines(chosen: argparse.Namespace) -> dict:
+    return {"jobs": chosen.jobs, "cluster": chosen.cluster, "threads": chosen.threads}
+
+
 def main(arguments: list[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     try:
@@ -89,17 +95,15 @@ def main(arguments: list[str] | None = None) -> int:
             grid.run(
                 chosen.names or list(recipes.RECIPES),
                 chosen.seeds,
-                jobs=chosen.jobs,
-                cluster=chosen.cluster,
-                threads=chosen.threads,
+                **_machines(chosen),
                 smoke=chosen.smoke,
                 folder=chosen.folder,
             )
         elif chosen.command == "choose":
             recipe = recipes.get(chosen.name)
-            torch.set_num_threads(chosen.threads)
             tried = dict(choices.parse(recipe, text) for text in chosen.tried)
-            choices.run(recipe, tried, chosen.seeds, data.load("mnist"))
+            choices.run(recipe, tried, chosen.seeds, **_machines(chosen))
+            print(choices.table([recipe.name]))
         elif chosen.command == "notebooks":
             from utils.lab import notebooks  # here: recording runs needs no Jupyter
 

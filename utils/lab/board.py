@@ -55,7 +55,7 @@ class Board:
         self._draw()
 
     def _folder(self) -> Path:
-        return next(iter(self.jobs.values())).folder
+        return next(iter(self.jobs.values())).path.parents[1]
 
     def _note(self, status: dict) -> None:
         self.latest[status["name"]] = status

@@ -7,14 +7,15 @@ images and is judged on the other 10,000; the test images never enter such a run
 from __future__ import annotations
 
 import dataclasses
-import json
+from collections.abc import Iterable
 from itertools import product
 from pathlib import Path
 from statistics import mean
 
-from utils import data, recipes, training
-from utils.lab import results, runner
+from utils import recipes
+from utils.lab import grid, results
 from utils.lab.statistics import estimate
+from utils.lab.worker import Job
 from utils.names import look_up
 from utils.recipes import Recipe
 from utils.tables import Table
@@ -50,39 +51,41 @@ def candidates(recipe: Recipe, tried: dict[str, list]) -> list[Recipe]:
     ]
 
 
-def run(recipe: Recipe, tried: dict[str, list], seeds: list[int], images: data.ImageSet) -> None:
-    """Record every candidate with every seed, where missing, and print how each is judged."""
-    if not images.is_mnist:
-        raise ValueError(f"this is {images.name}: choices are recorded on MNIST only")
-    held_out = data.validation_split(images)
-    for seed, candidate in product(seeds, candidates(recipe, tried)):
-        path = FOLDER / recipe.name / f"{results.recipe_hash(candidate)}-seed-{seed}.json"
-        if not path.exists():
-            results.write(_validate(candidate, seed, held_out), path)
-        values = ", ".join(f"{name}: {recipes.shown(getattr(candidate, name))}" for name in tried)
-        print(f"{recipe.name} {values}, seed {seed}: {judged(_read(path)):.2f}", flush=True)
+def run(
+    recipe: Recipe,
+    tried: dict[str, list],
+    seeds: list[int],
+    *,
+    jobs: int | None = None,
+    cluster: str | None = None,
+    threads: int = 1,
+) -> None:
+    """Record every candidate with every seed, where missing (see ``grid.run``)."""
+    grid.record(
+        [
+            Job(
+                name=f"{recipe.name} {_difference(recipe, candidate)} seed {seed}",
+                recipe=candidate,
+                seed=seed,
+                images="validation",
+                threads=threads,
+                path=FOLDER / recipe.name / f"{results.recipe_hash(candidate)}-seed-{seed}.json",
+            )
+            for seed in seeds
+            for candidate in candidates(recipe, tried)
+        ],
+        jobs,
+        cluster,
+    )
 
 
-def _validate(candidate: Recipe, seed: int, held_out: data.ImageSet) -> dict:
-    try:
-        result = runner.run(candidate, seed, held_out, verbose=False)
-    except training.TrainingDiverged as error:
-        return {"recipe": candidate.settings(), "seed": seed, "diverged": str(error)}
-    del result["misclassified"]
-    return result
-
-
-def _read(path: Path) -> dict:
-    result = json.loads(path.read_text())
-    if not results.is_sealed(result):
-        raise results.BadResult(f"{path} was edited since it was recorded: delete it, choose again")
-    return result
+def _difference(recipe: Recipe, candidate: Recipe) -> str:
+    changed = results.changed_settings(recipe.settings(), candidate.settings())
+    return changed or "as chosen"
 
 
 def judged(result: dict) -> float:
-    """Validation accuracy in per cent, the mean of the last epochs; 0 where training diverged."""
-    if "diverged" in result:
-        return 0.0
+    """Validation accuracy in per cent, the mean of the last epochs."""
     history = result["history"]
     return 100 * mean(history["test_correct"][-LAST:]) / history["test_samples"]
 
@@ -92,17 +95,25 @@ def recorded() -> bool:
     return any(FOLDER.glob("*/*.json"))
 
 
-def table() -> Table:
-    """Every recorded candidate, as its difference from the recipe it was a candidate for."""
+def table(names: Iterable[str] | None = None) -> Table:
+    """Every recorded candidate, as its difference from the recipe it was a candidate for.
+
+    ``names``: of these recipes only (default: all).
+    """
     rows = []
-    for name, recipe in recipes.RECIPES.items():
+    for name in names or recipes.RECIPES:
+        recipe = recipes.get(name)
         found: dict[str, list[float]] = {}
-        for path in sorted((FOLDER / name).glob("*.json"), key=lambda path: path.stem[-1]):
-            result = _read(path)
-            difference = results.changed_settings(recipe.settings(), result["recipe"])
-            found.setdefault(difference or "as chosen", []).append(judged(result))
+        for path in sorted((FOLDER / name).glob("*.json"), key=_seed_of):
+            result = results.read_sealed(path)
+            candidate = Recipe(**result["recipe"], name=name, title=recipe.title)
+            found.setdefault(_difference(recipe, candidate), []).append(judged(result))
         rows += [_row(name, difference, values) for difference, values in sorted(found.items())]
     return Table(["step", "tried", "validation accuracy", "one a seed"], rows)
+
+
+def _seed_of(path: Path) -> int:
+    return int(path.stem.rpartition("-")[2])
 
 
 def _row(name: str, difference: str, values: list[float]) -> list[str]:

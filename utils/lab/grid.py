@@ -18,11 +18,10 @@ from filelock import FileLock, Timeout
 from joblib.externals.loky import get_reusable_executor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from utils import recipes
+from utils import checks, recipes
 from utils.lab import fingerprint, results
 from utils.lab.board import Board
-from utils.lab.worker import Job, images, work
-from utils.recipes import Recipe
+from utils.lab.worker import Job, images_of, work
 
 
 def run(
@@ -44,12 +43,34 @@ def run(
     trained, and ``RuntimeError`` at the end, with each reason, where runs failed.
     """
     folder = Path(folder)
-    _check(jobs, threads, smoke, folder)
-    todo = [
-        Job(_recipe(name, smoke), seed, smoke, threads, folder) for seed in seeds for name in names
-    ]
-    images(smoke)  # here first: a clear error before any worker starts, one download
-    missing = [job for job in todo if not _recorded(job)]
+    if smoke and folder.resolve() == results.FOLDER:
+        raise ValueError(f"smoke runs do not belong in {folder}: name another folder")
+    chosen = [recipes.smoke(recipes.get(n)) if smoke else recipes.get(n) for n in names]
+    return record(
+        [
+            Job(
+                name=f"{recipe.name} seed {seed}",
+                recipe=recipe,
+                seed=seed,
+                images="smoke" if smoke else "mnist",
+                threads=threads,
+                path=results.path_of(recipe, seed, folder),
+            )
+            for seed in seeds
+            for recipe in chosen
+        ],
+        jobs,
+        cluster,
+    )
+
+
+def record(todo: list[Job], jobs: int | None = None, cluster: str | None = None) -> int:
+    """Make and record those of ``todo`` that are missing; return how many (see ``run``)."""
+    checks.whole(1, **({} if jobs is None else {"jobs": jobs}))
+    for job in todo:
+        checks.whole(1, threads=job.threads)
+        images_of(job.images)  # here first: a clear error before any worker starts, one download
+    missing = [job for job in todo if not _is_recorded(job)]
     print(f"{len(todo)} runs, {len(todo) - len(missing)} recorded already", flush=True)
     if not missing:
         return 0
@@ -72,23 +93,14 @@ def run(
     return len(board.done)
 
 
-def _check(jobs: int | None, threads: int, smoke: bool, folder: Path) -> None:
-    for name, value in (("jobs", jobs), ("threads", threads)):
-        if value is not None and value < 1:
-            raise ValueError(f"{name}={value} is not at least 1")
-    if smoke and folder.resolve() == results.FOLDER:
-        raise ValueError(f"smoke runs do not belong in {folder}: name another folder")
-
-
-def _recipe(name: str, smoke: bool) -> Recipe:
-    recipe = recipes.get(name)
-    return recipes.smoke(recipe) if smoke else recipe
-
-
-def _recorded(job: Job) -> bool:
+def _is_recorded(job: Job) -> bool:
+    """Whether its result is there; ``BadResult`` where what is there is not it."""
     if not job.path.exists():
         return False
-    results.read(job.path, job.recipe, job.seed, full=not job.smoke)  # raises where unusable
+    if job.images == "validation":
+        results.read_sealed(job.path)
+    else:
+        results.read(job.path, job.recipe, job.seed, full=job.images == "mnist")
     return True
 
 

@@ -59,11 +59,6 @@ def write(result: dict, path: Path) -> None:
     write_json(result | {"sha256": _seal(result)}, path)
 
 
-def is_sealed(result: dict) -> bool:
-    """Whether ``result`` is as ``write`` left it."""
-    return result.get("sha256") == _seal(result)
-
-
 def _seal(result: dict) -> str:
     return _digest({key: value for key, value in result.items() if key != "sha256"})
 
@@ -73,10 +68,7 @@ def read(path: Path, recipe: Recipe, seed: int, full: bool = True) -> dict:
 
     ``full`` asks for a run on the whole MNIST, as every table does.
     """
-    try:
-        result = json.loads(path.read_text())
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise BadResult(f"{path} cannot be read: {error}. Delete it and run again.") from error
+    result = read_sealed(path)
     try:
         reason = _what_is_wrong(result, recipe, seed) or (full and _what_is_not_full(result))
     except (KeyError, TypeError, IndexError) as error:
@@ -86,13 +78,25 @@ def read(path: Path, recipe: Recipe, seed: int, full: bool = True) -> dict:
     return result
 
 
-def _what_is_wrong(result: dict, recipe: Recipe, seed: int) -> str:
+def read_sealed(path: Path) -> dict:
+    """A result of whatever recipe, as it was written; ``BadResult`` where it is not."""
+    try:
+        result = json.loads(path.read_text())
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise BadResult(f"{path} cannot be read: {error}. Delete it and run again.") from error
+    reason = ""
     if not isinstance(result, dict) or result.get("format") != FORMAT:
-        return f"not a result of format {FORMAT}"
+        reason = f"not a result of format {FORMAT}"
+    elif result.get("sha256") != _seal(result):
+        reason = "edited since it was recorded: its checksum is not that of its content"
+    if reason:
+        raise BadResult(f"{path}: {reason}. Delete it and run again.")
+    return result
+
+
+def _what_is_wrong(result: dict, recipe: Recipe, seed: int) -> str:
     if missing := KEYS - result.keys():
         return f"it lacks {', '.join(sorted(missing))}"
-    if not is_sealed(result):
-        return "edited since it was recorded: its checksum is not that of its content"
     if changed := changed_settings(result["recipe"], recipe.settings()):
         return f"stale: the recipe {recipe.name} has changed since ({changed})"
     if result["seed"] != seed:

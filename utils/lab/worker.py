@@ -15,7 +15,7 @@ from filelock import FileLock
 
 from utils import data, recipes
 from utils.files import write_json
-from utils.lab import results, runner
+from utils.lab import runner
 from utils.recipes import Recipe
 from utils.training import History
 
@@ -26,26 +26,24 @@ _alone = threading.Lock()  # dropout draws from torch's global stream: one run a
 
 @dataclass(frozen=True)
 class Job:
-    """A run to make: everything a worker needs to know."""
+    """A run to make: everything a worker needs to know.
 
+    ``images`` names what it trains on (see ``images_of``), ``path`` is the result's file and
+    ``name`` what a reader knows the run by.
+    """
+
+    name: str
     recipe: Recipe
     seed: int
-    smoke: bool
+    images: str
     threads: int
-    folder: Path
-
-    @property
-    def name(self) -> str:
-        return f"{self.recipe.name} seed {self.seed}"
-
-    @property
-    def path(self) -> Path:
-        return results.path_of(self.recipe, self.seed, self.folder)
+    path: Path
 
     @property
     def status(self) -> Path:
         """Where a worker on this machine leaves its last finished epoch."""
-        return self.folder / RUNNING / f"{self.recipe.name}-seed-{self.seed}.json"
+        folder, recipe = self.path.parents[1], self.path.parent.name
+        return folder / RUNNING / f"{recipe}-{self.path.name}"
 
     def lock(self) -> FileLock:
         self.status.parent.mkdir(parents=True, exist_ok=True)
@@ -54,14 +52,18 @@ class Job:
 
 
 @functools.lru_cache(maxsize=2)
-def images(smoke: bool) -> data.ImageSet:
-    """What runs train on, loaded once a process: MNIST, or for smoke runs a part of MNIST-5k."""
-    if smoke:
+def images_of(kind: str) -> data.ImageSet:
+    """What runs train on, loaded once a process.
+
+    ``"mnist"``; ``"validation"``, its training images split in two; ``"smoke"``, a small part of
+    MNIST-5k. Raises ``ValueError`` where a set that is not MNIST lies in its place.
+    """
+    if kind == "smoke":
         return recipes.smoke_images(data.load("mnist-5k"))
     found = data.load("mnist")
     if not found.is_mnist:
         raise ValueError(f"this is {found.name}: only runs on MNIST are recorded")
-    return found
+    return data.validation_split(found) if kind == "validation" else found
 
 
 def work(job: Job, parent: int | None) -> tuple[Job, dict | str]:
@@ -83,9 +85,8 @@ def work(job: Job, parent: int | None) -> tuple[Job, dict | str]:
     with _alone:
         torch.set_num_threads(job.threads)
         try:
-            result = runner.run(
-                job.recipe, job.seed, images(job.smoke), verbose=False, after_epoch=tell
-            )
+            images = images_of(job.images)
+            result = runner.run(job.recipe, job.seed, images, verbose=False, after_epoch=tell)
         except Exception as error:
             result = f"{type(error).__name__}: {error}"
         finally:
