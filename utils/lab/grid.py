@@ -74,6 +74,8 @@ def record(todo: list[Job], jobs: int | None = None, cluster: str | None = None)
     print(f"{len(todo)} runs, {len(todo) - len(missing)} recorded already", flush=True)
     if not missing:
         return 0
+    for job in missing:
+        _fingerprint(job.recipe)  # now, so that results that come back need not wait for it
     failed = []
     with _spread(jobs, cluster) as options, Board(missing) as board:
         if cluster:
