@@ -7,6 +7,7 @@ import functools
 import os
 import signal
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,13 +73,10 @@ def work(job: Job, parent: int | None) -> tuple[Job, dict | str]:
     After every epoch it tells how far it is. ``parent`` is the process that asked, where it is
     one of this machine.
     """
-    elsewhere = parent is not None and os.getpid() != parent
-    if elsewhere and threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command decides, and ends its workers
+    if parent is not None and os.getpid() != parent:
+        _belong_to(parent)
 
     def tell(history: History) -> None:
-        if elsewhere and os.getppid() != parent:
-            os._exit(1)  # the command was killed: nobody is left to take the result
         _tell(job, len(history), history.test_accuracy[-1])
 
     threads = torch.get_num_threads()
@@ -93,6 +91,20 @@ def work(job: Job, parent: int | None) -> tuple[Job, dict | str]:
             torch.set_num_threads(threads)
             job.status.unlink(missing_ok=True)
     return job, result
+
+
+@functools.cache  # once a process
+def _belong_to(parent: int) -> None:
+    """Make this worker the command's own: it neither takes an interrupt nor outlives it."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command decides, and ends its workers
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)  # the command was killed: nobody is left to take a result
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _tell(job: Job, epoch: int, accuracy: float) -> None:
