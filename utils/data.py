@@ -154,7 +154,7 @@ def _load_or_download(root: Path) -> ImageSet:
             f"no MNIST: {tried}; download: {str(error).strip()}\n"
             "Remedy: connect to a network, or set MNIST_ROOT to a folder that holds MNIST/raw "
             'with the four extracted files, or use data.load("mnist-5k").'
-        ) from error
+        ) from None
     return _read(root / "MNIST" / "raw")
 
 
