@@ -206,6 +206,8 @@ def test_a_wrong_call_says_what_is_wrong(call, message):
         ({"batch_size": -1}, "batch_size=-1 is not a whole number of at least 1"),
         ({"epochs": 0}, "epochs=0 is not a whole number of at least 1"),
         ({"lr": 0.0}, "lr=0.0 is not within 0 < lr"),
+        ({"lr": True}, "lr=True is not within 0 < lr"),
+        ({"batch_norm": "no"}, "batch_norm='no' is neither True nor False"),
         ({"lr": NAN}, "lr=nan is not within 0 < lr"),
         ({"lr": "fast"}, "lr='fast' is not within 0 < lr"),
         ({"momentum": 1.0}, "momentum=1.0 is not within 0 <= momentum < 1"),

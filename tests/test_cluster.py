@@ -9,7 +9,7 @@ import pytest
 
 from utils import recipes
 from utils.lab import __main__ as command
-from utils.lab import grid, results
+from utils.lab import grid, results, spread
 
 pytest.importorskip("distributed", reason="needs the extra: pip install -e '.[cluster]'")
 
@@ -83,6 +83,18 @@ def test_a_cluster_that_loses_a_worker_gives_what_one_process_gives(tmp_path, cl
     grid.run([NAME], list(SEEDS), jobs=1, smoke=True, folder=alone)
     for seed in SEEDS:
         assert read(folder, seed) == read(alone, seed)
+
+
+def cannot_start(job, parent):
+    """Workers know no module of this name: the run fails before its first line."""
+
+
+def test_a_run_that_cannot_start_on_a_worker_is_an_error_and_no_endless_wait(
+    tmp_path, cluster, monkeypatch
+):
+    monkeypatch.setattr(spread, "work", cannot_start)
+    with pytest.raises(RuntimeError, match=r"2 of 2 runs failed\n02_regularization seed 0: "):
+        grid.run([NAME], [0, 1], smoke=True, folder=tmp_path / "runs", cluster=cluster[0])
 
 
 def test_a_scheduler_that_does_not_answer_is_named(tmp_path, capsys):

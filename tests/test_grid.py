@@ -107,7 +107,7 @@ def test_an_interrupt_keeps_finished_runs(tmp_path, reference):
     assert done and all(numbers(result) == reference[seed] for seed, result in done.items())
 
 
-def test_a_worker_that_dies_costs_only_its_run(tmp_path, reference):
+def test_a_worker_that_dies_costs_no_finished_run(tmp_path, reference):
     process = command(tmp_path)
     wait_for(lambda: recorded(tmp_path), process)
     children = psutil.Process(process.pid).children(recursive=True)
@@ -175,14 +175,26 @@ def test_a_result_of_other_code_is_refused(tmp_path, monkeypatch):
         return result | {"fingerprint": [2 * value for value in result["fingerprint"]]}
 
     monkeypatch.setattr(runner, "run", of_other_code)
-    with pytest.raises(RuntimeError, match=r"seed 0 came from a worker .* other numbers"):
+    with pytest.raises(RuntimeError, match=r"seed 0: the worker's code gives other numbers"):
         grid.run([NAME], [0], jobs=1, smoke=True, folder=tmp_path)
     assert not recorded(tmp_path)
+
+
+def test_a_run_asked_for_twice_is_made_once(tmp_path):
+    assert grid.run([NAME, NAME], [0, 0], jobs=1, smoke=True, folder=tmp_path) == 1
+
+
+def test_a_run_that_is_being_made_elsewhere_is_left_to_it_and_named(tmp_path, capsys):
+    path = results.path_of(RECIPE, 0, tmp_path)
+    with worker.Job("elsewhere", RECIPE, 0, "smoke", 1, path).lock():
+        assert grid.run([NAME], [0, 1], jobs=1, smoke=True, folder=tmp_path) == 1
+    assert f"1 runs are being made by another command: {NAME} seed 0" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"smoke": False, "device": "cuda", "folder": results.FOLDER}, "is made on the CPU"),
         ({"jobs": 0}, "jobs=0 is not a whole number of at least 1"),
         ({"threads": -1}, "threads=-1 is not a whole number of"),
         ({"folder": results.FOLDER}, "smoke runs do not belong in"),

@@ -71,6 +71,8 @@ def test_a_result_survives_writing_and_reading(recorded):
         (lambda r: r["recipe"].update(lr=0.1), r"stale: .* \(lr: 0.1 → 0.05\)"),
         (lambda r: r["recipe"].update(newer=0.5), r"stale: .* \(newer: 0.5 → none\)"),
         (lambda r: r.update(seed=4), "its seed is 4, not 3"),
+        (lambda r: r.update(device="cuda"), "made on cuda: what is reported is made on the CPU"),
+        (lambda r: r["fingerprint"].pop(), "stale: the code behind short gives other numbers"),
         (lambda r: r.update(data="MNIST-5k"), r"made on MNIST-5k \(md5 .*, not MNIST"),
         (lambda r: r.update(data_md5="0"), r"made on MNIST \(md5 0\), not MNIST"),
         (lambda r: r["history"].update(train_samples=2000), "not made on all 60,000"),
@@ -213,10 +215,12 @@ def test_unpaired_lists_are_refused():
 def test_seeds_are_read_as_ranges_and_lists():
     assert command.seeds("0-4") == [0, 1, 2, 3, 4]
     assert command.seeds("0,2,5-6") == [0, 2, 5, 6]
+    assert command.seeds("0-2,1") == [0, 1, 2]
 
 
 @pytest.mark.parametrize(
-    "arguments", [["run", "--seeds", "many"], ["run", "--seeds", "1-"], ["fly"]]
+    "arguments",
+    [["run", "--seeds", text] for text in ("many", "1-", "4-0", "0-1-5", "-1")] + [["fly"]],
 )
 def test_a_command_that_cannot_be_read_is_refused(arguments, capsys):
     with pytest.raises(SystemExit) as caught:
@@ -240,6 +244,7 @@ def test_list_names_every_recipe(capsys):
 def watched(tmp_path, monkeypatch, few):
     """Choices recorded elsewhere, on a small MNIST; the image sets that runs were made on."""
     monkeypatch.setattr(choices, "FOLDER", tmp_path)
+    monkeypatch.setattr(choices, "SAMPLES", (250, 50))
     monkeypatch.setattr(data, "load", lambda *_: few)
     split = data.validation_split
     monkeypatch.setattr(data, "validation_split", lambda images: split(images, 50))
@@ -247,9 +252,9 @@ def watched(tmp_path, monkeypatch, few):
     seen = []
     original = runner.run
 
-    def watch(recipe, seed, images, **options):
+    def watch(recipe, seed, images, *rest, **options):
         seen.append(images)
-        return original(recipe, seed, images, **options)
+        return original(recipe, seed, images, *rest, **options)
 
     monkeypatch.setattr(runner, "run", watch)
     yield seen
@@ -315,6 +320,27 @@ def test_what_to_try_is_read_in_the_settings_own_type():
     assert choices.parse(SHORT, "augmentation=none") == ("augmentation", [None])
 
 
+def test_a_setting_tried_twice_is_refused(capsys):
+    line = ["choose", "01_skeleton", "--try", "lr=0.02", "--try", "lr=0.1"]
+    assert command.main(line) == 1
+    assert "a setting is tried twice" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"data": "MNIST"}, "made on MNIST, not on MNIST's validation split"),
+        ({"seed": 7}, "it holds another candidate or seed"),
+    ],
+)
+def test_a_file_that_is_no_validation_run_enters_no_table(watched, tmp_path, change, message):
+    choices.run(SHORT, {"lr": [0.1]}, [0], jobs=1)
+    path = next((tmp_path / "short").glob("*.json"))
+    results.write(json.loads(path.read_text()) | change, path)
+    with pytest.raises(results.BadResult, match=message):
+        choices.table(["short"])
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -335,7 +361,7 @@ def test_list_names_what_is_stale_and_why(recorded, monkeypatch):
     monkeypatch.setattr(recipes, "RECIPES", {"short": SHORT})
     assert overview.listing(folder).rows[0][2:] == ["3", "", ""]
     results.write(result | {"fingerprint": [0.0]}, path)
-    stale = "seed 3: stale: the code behind it gives other numbers now"
+    stale = "seed 3: stale: the code behind short gives other numbers now. Delete it and run again."
     assert overview.listing(folder).rows[0][2:] == ["none", "", stale]
     changed = dataclasses.replace(SHORT, lr=0.07)
     monkeypatch.setattr(recipes, "RECIPES", {"short": changed})

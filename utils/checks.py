@@ -21,7 +21,8 @@ def number(low: float, high: float = math.inf, *, open_low: bool = False, **valu
     """Raise ``ValueError`` unless ``low <= value < high`` (``low < value`` with ``open_low``)."""
     sign = "<" if open_low else "<="
     for name, value in values.items():
-        known = isinstance(value, int | float) and math.isfinite(value)
+        known = isinstance(value, int | float) and not isinstance(value, bool)
+        known = known and math.isfinite(value)
         if not known or value >= high or value < low or (open_low and value == low):
             raise ValueError(f"{name}={value!r} is not within {low:g} {sign} {name} < {high:g}")
 

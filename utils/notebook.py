@@ -16,13 +16,15 @@ from utils import data, recipes, training
 from utils.files import write_json
 from utils.lab import report, results
 from utils.lab.statistics import estimate
+from utils.names import look_up
 from utils.recipes import PUBLISHED, TARGETS, Recipe
 from utils.tables import Table
 from utils.training import History
 
 
 def is_smoke() -> bool:
-    return os.environ.get("NOTEBOOK_SIZE", "full") == "smoke"
+    size = os.environ.get("NOTEBOOK_SIZE", "full")
+    return look_up("NOTEBOOK_SIZE", size, {"smoke": True, "full": False})
 
 
 @dataclass

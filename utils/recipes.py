@@ -44,6 +44,8 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Raise ``ValueError`` for a setting that cannot be, here and not when it is used."""
+        if not isinstance(self.batch_norm, bool):
+            raise ValueError(f"batch_norm={self.batch_norm!r} is neither True nor False")
         checks.whole(1, batch_size=self.batch_size, epochs=self.epochs)
         checks.number(0, 1, dropout=self.dropout, momentum=self.momentum)
         checks.number(0, open_low=True, lr=self.lr, max_grad_norm=self.max_grad_norm)
@@ -56,9 +58,13 @@ class Recipe:
 
     def settings(self) -> dict:
         """The fields that decide the numbers, as plain data."""
-        fields = dataclasses.asdict(self)
-        del fields["name"], fields["title"]
-        return fields
+        found = {}
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            # 1 and 1.0 are one setting: they must not count as two.
+            found[field.name] = float(value) if isinstance(field.default, float) else value
+        del found["name"], found["title"]
+        return found
 
 
 @dataclass(frozen=True)

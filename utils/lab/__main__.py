@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from pathlib import Path
 
@@ -11,12 +12,14 @@ from utils.lab import choices, grid, overview, report, results
 
 
 def seeds(text: str) -> list[int]:
-    """``"0-4"`` or ``"0,2,5"`` as a list."""
-    try:
-        parts = [part.split("-") for part in text.split(",")]
-        return [n for part in parts for n in range(int(part[0]), int(part[-1]) + 1)]
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not like 0-4 or 0,2,5") from None
+    """``"0-4"`` or ``"0,2,5"`` as a list, each seed once."""
+    found: list[int] = []
+    for part in text.split(","):
+        ends = re.fullmatch(r"(\d+)(?:-(\d+))?", part)
+        if not ends or int(ends[2] or ends[1]) < int(ends[1]):
+            raise argparse.ArgumentTypeError(f"{text!r} is not like 0-4 or 0,2,5")
+        found += range(int(ends[1]), int(ends[2] or ends[1]) + 1)
+    return list(dict.fromkeys(found))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -81,11 +84,13 @@ def _parser() -> argparse.ArgumentParser:
 def _add_machines(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jobs", type=int, help="runs at a time (default: one per core)")
     parser.add_argument("--cluster", metavar="ADDRESS", help="a Dask scheduler, tcp://host:8786")
+    parser.add_argument("--device", default="cpu", help="cpu (default), cuda or mps")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of a run (default 1)")
 
 
 def _machines(chosen: argparse.Namespace) -> dict:
-    return {"jobs": chosen.jobs, "cluster": chosen.cluster, "threads": chosen.threads}
+    names = ("jobs", "cluster", "threads", "device")
+    return {name: getattr(chosen, name) for name in names}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -101,7 +106,10 @@ def main(arguments: list[str] | None = None) -> int:
             )
         elif chosen.command == "choose":
             recipe = recipes.get(chosen.name)
-            tried = dict(choices.parse(recipe, text) for text in chosen.tried)
+            parsed = [choices.parse(recipe, text) for text in chosen.tried]
+            tried = dict(parsed)
+            if len(tried) < len(parsed):
+                raise ValueError("a setting is tried twice: list its values once, lr=0.05,0.1")
             choices.run(recipe, tried, chosen.seeds, **_machines(chosen))
             print(choices.table([recipe.name]))
         elif chosen.command == "notebooks":

@@ -11,16 +11,18 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from tqdm.auto import tqdm  # bars for terminals and for notebooks
 
+from utils.files import write_json
 from utils.lab.worker import RUNNING, TOPIC, Job
 
 
 class Board:
     """One line for the whole grid: runs done, how far the running ones are, the time left."""
 
-    def __init__(self, jobs: list[Job]):
+    def __init__(self, jobs: list[Job], client=None):
         live = sys.stderr.isatty() or "ipykernel" in sys.modules
         self.every_s = 1 if live else 60  # a log file gets a line a minute
         self.jobs = {job.name: job for job in jobs}
+        self._client = client
         self.latest: dict[str, dict] = {}
         self.done: set[str] = set()
         self.bar = tqdm(total=sum(job.recipe.epochs for job in jobs), unit="epoch")
@@ -29,6 +31,8 @@ class Board:
 
     def __enter__(self) -> Board:
         self._thread.start()
+        if self._client:  # whose workers' disks are not this machine's
+            self._client.subscribe_topic(TOPIC, lambda event: self._hear(event[1]))
         return self
 
     def __exit__(self, *_) -> None:
@@ -37,15 +41,10 @@ class Board:
         self.bar.close()
         running(self._folder())  # sweeps up after commands that were killed
 
-    def listen(self) -> None:
-        """Take the workers' events from the cluster, whose disks are not this machine's."""
-        from distributed import get_client
-
-        get_client().subscribe_topic(TOPIC, lambda event: self._note(event[1]))
-
     def ended(self, job: Job, outcome: dict | str) -> None:
         """A run gave its result or, in words, what went wrong."""
         self.done.add(job.name)
+        job.status.unlink(missing_ok=True)
         if isinstance(outcome, dict):
             outcome = (
                 f"{outcome['test_accuracy_last']:.2f} (best epoch "
@@ -57,6 +56,14 @@ class Board:
     def _folder(self) -> Path:
         return next(iter(self.jobs.values())).path.parents[1]
 
+    def _hear(self, status: dict) -> None:
+        """A worker of the cluster tells how far it is: noted here, and for ``list``."""
+        self._note(status)
+        job = self.jobs.get(status["name"])
+        if job and job.name not in self.done:
+            with contextlib.suppress(OSError):
+                write_json(status, job.status)
+
     def _note(self, status: dict) -> None:
         self.latest[status["name"]] = status
 
@@ -67,7 +74,8 @@ class Board:
             self._draw()
 
     def _draw(self) -> None:
-        now = [s for name, s in self.latest.items() if name in self.jobs and name not in self.done]
+        latest = list(self.latest.items())  # other threads go on writing to it
+        now = [s for name, s in latest if name in self.jobs and name not in self.done]
         self.bar.n = sum(self.jobs[name].recipe.epochs for name in self.done)
         self.bar.n += sum(status["epoch"] for status in now)
         states = [f"{s['name']}: {s['epoch']}/{s['epochs']} {s['accuracy']:.2f}" for s in now]

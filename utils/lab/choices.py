@@ -12,7 +12,7 @@ from itertools import product
 from pathlib import Path
 from statistics import mean
 
-from utils import recipes
+from utils import data, recipes
 from utils.lab import grid, results
 from utils.lab.statistics import estimate
 from utils.lab.worker import Job
@@ -21,6 +21,7 @@ from utils.recipes import Recipe
 from utils.tables import Table
 
 FOLDER = results.FOLDER.parent / "choices"
+SAMPLES = (50_000, 10_000)  # what a candidate trains on and is judged on
 LAST = 3  # epochs the judge averages over: at a constant rate a single one is too noisy
 
 
@@ -59,6 +60,7 @@ def run(
     jobs: int | None = None,
     cluster: str | None = None,
     threads: int = 1,
+    device: str = "cpu",
 ) -> None:
     """Record every candidate with every seed, where missing (see ``grid.run``)."""
     grid.record(
@@ -69,6 +71,7 @@ def run(
                 seed=seed,
                 images="validation",
                 threads=threads,
+                device=device,
                 path=FOLDER / recipe.name / f"{results.recipe_hash(candidate)}-seed-{seed}.json",
             )
             for seed in seeds
@@ -82,6 +85,22 @@ def run(
 def _difference(recipe: Recipe, candidate: Recipe) -> str:
     changed = results.changed_settings(recipe.settings(), candidate.settings())
     return changed or "as chosen"
+
+
+def _read(path: Path) -> dict:
+    """A recorded candidate; ``BadResult`` where the file is anything else."""
+    result = results.read_sealed(path)
+    name = f"{results.settings_hash(result['recipe'])}-seed-{result['seed']}"
+    history = result["history"]
+    if result["data"] != "MNIST validation" or result["data_md5"] != data.MNIST_SUM:
+        reason = f"made on {result['data']}, not on MNIST's validation split"
+    elif (history["train_samples"], history["test_samples"]) != SAMPLES:
+        reason = f"not made on {SAMPLES[0]:,} images and judged on {SAMPLES[1]:,}"
+    elif path.stem != name:
+        reason = f"it holds another candidate or seed ({name})"
+    else:
+        return result
+    raise results.BadResult(f"{path}: {reason}. Delete it and choose again.")
 
 
 def judged(result: dict) -> float:
@@ -105,9 +124,9 @@ def table(names: Iterable[str] | None = None) -> Table:
         recipe = recipes.get(name)
         found: dict[str, list[float]] = {}
         for path in sorted((FOLDER / name).glob("*.json"), key=_seed_of):
-            result = results.read_sealed(path)
-            candidate = Recipe(**result["recipe"], name=name, title=recipe.title)
-            found.setdefault(_difference(recipe, candidate), []).append(judged(result))
+            result = _read(path)
+            changed = results.changed_settings(recipe.settings(), result["recipe"])
+            found.setdefault(changed or "as chosen", []).append(judged(result))
         rows += [_row(name, difference, values) for difference, values in sorted(found.items())]
     return Table(["step", "tried", "validation accuracy", "one a seed"], rows)
 

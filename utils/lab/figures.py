@@ -41,6 +41,8 @@ def curves() -> Figure:
 
 def misclassified() -> Figure:
     images, (mistakes, ever) = data.load("mnist"), always_wrong()
+    if not images.is_mnist:
+        raise ValueError(f"this is {images.name}: the README's mistakes are MNIST's")
     finding = f"{len(mistakes)} digits that all five seeds get wrong, of {ever} that any does"
     return plots.misclassified(images.test_images, mistakes, images.name, finding, rows=2)
 

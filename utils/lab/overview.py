@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from utils import recipes
-from utils.lab import board, fingerprint, results
+from utils.lab import board, choices, results
 from utils.lab.statistics import estimate, mcnemar, paired_difference
 from utils.recipes import Recipe
 from utils.tables import Table
@@ -13,11 +13,17 @@ from utils.tables import Table
 
 def listing(folder: Path = results.FOLDER) -> Table:
     """Every recipe: what is recorded, what is not to be used and why, what is being made."""
-    making = [status["name"] for status in board.running(folder)]
+    making = [
+        status["name"] for place in (folder, choices.FOLDER) for status in board.running(place)
+    ]
     rows = []
     for recipe in recipes.RECIPES.values():
         good, bad = _sort(recipe, folder)
-        here = [name.split()[-1] for name in making if name.split()[0] == recipe.name]
+        here = [
+            name.removeprefix(f"{recipe.name} ")
+            for name in making
+            if name.startswith(f"{recipe.name} ")
+        ]
         rows.append(
             [
                 recipe.name,
@@ -33,20 +39,13 @@ def listing(folder: Path = results.FOLDER) -> Table:
 def _sort(recipe: Recipe, folder: Path) -> tuple[dict[int, dict], dict[int, str]]:
     """The runs of ``recipe`` that may be used, and why the others may not."""
     good, bad = {}, {}
-    now = None
     for path in sorted((folder / recipe.name).glob("seed-*.json")):
         seed = int(path.stem.removeprefix("seed-"))
         try:
-            result = results.read(path, recipe, seed)
+            good[seed] = results.read(path, recipe, seed)
         except results.BadResult as error:
             bad[seed] = str(error).removeprefix(f"{path}: ")
-            continue
-        now = now or fingerprint.fingerprint(recipe)
-        if fingerprint.agree(result["fingerprint"], now):
-            good[seed] = result
-        else:
-            bad[seed] = "stale: the code behind it gives other numbers now"
-    return good, bad
+    return dict(sorted(good.items())), dict(sorted(bad.items()))
 
 
 def show(name: str, folder: Path = results.FOLDER) -> str:
@@ -64,7 +63,7 @@ def show(name: str, folder: Path = results.FOLDER) -> str:
             run["machine"],
             run["git_commit"],
         ]
-        for seed, run in sorted(good.items())
+        for seed, run in good.items()
     ]
     columns = ["seed", "last epoch", "best epoch", "mistakes", "time", "machine", "commit"]
     parts = [

@@ -169,12 +169,12 @@ def findings() -> str:
 
 def machine() -> str:
     """What the recorded runs were made on, and how long all of them took."""
-    runs = [run for name in recipes.RECIPES for run in results.reported(name)]
+    runs = [run for r in recipes.RECIPES.values() for run in results.recorded(r).values()]
     first, versions = runs[0], runs[0]["versions"]
     hours = sum(run["seconds"] for run in runs) / 3600
     return (
-        f"{len(runs)} runs, {hours:.1f} hours of {first['threads']} thread each on "
-        f"{first['machine']}, two at a time; Python {versions['python']}, "
+        f"{len(runs)} runs of one thread, {hours:.1f} hours in all, on {first['machine']}; "
+        f"Python {versions['python']}, "
         f"torch {versions['torch']}."
     )
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from importlib.metadata import version
 from pathlib import Path
 
 from utils import data, recipes
 from utils.files import write_json
+from utils.lab import fingerprint
 from utils.recipes import Recipe
 from utils.training import History
 
@@ -36,7 +38,11 @@ def switched_on(settings: dict) -> dict:
 
 def recipe_hash(recipe: Recipe) -> str:
     """Twelve hex digits over the settings: they change whenever a number of the recipe does."""
-    return _digest(switched_on(recipe.settings()))[:12]
+    return settings_hash(recipe.settings())
+
+
+def settings_hash(settings: dict) -> str:
+    return _digest(switched_on(settings))[:12]
 
 
 def changed_settings(before: dict, after: dict) -> str:
@@ -66,7 +72,8 @@ def _seal(result: dict) -> str:
 def read(path: Path, recipe: Recipe, seed: int, full: bool = True) -> dict:
     """The result of ``recipe`` and ``seed``; ``BadResult`` where the file is anything else.
 
-    ``full`` asks for a run on the whole MNIST, as every table does.
+    A result is stale where its recipe or, under the same torch, what the code makes of the
+    recipe has changed since. ``full`` asks for a run on the whole MNIST, as every table does.
     """
     result = read_sealed(path)
     try:
@@ -99,6 +106,10 @@ def _what_is_wrong(result: dict, recipe: Recipe, seed: int) -> str:
         return f"it lacks {', '.join(sorted(missing))}"
     if changed := changed_settings(result["recipe"], recipe.settings()):
         return f"stale: the recipe {recipe.name} has changed since ({changed})"
+    if result["versions"]["torch"] == version("torch") and not fingerprint.agree(
+        result["fingerprint"], fingerprint.fingerprint(recipe)
+    ):
+        return f"stale: the code behind {recipe.name} gives other numbers now"
     if result["seed"] != seed:
         return f"its seed is {result['seed']}, not {seed}"
     history = result["history"]
@@ -116,6 +127,8 @@ def _what_is_wrong(result: dict, recipe: Recipe, seed: int) -> str:
 
 
 def _what_is_not_full(result: dict) -> str:
+    if result["device"] != "cpu":
+        return f"made on {result['device']}: what is reported is made on the CPU"
     if result["data"] != "MNIST" or result["data_md5"] != data.MNIST_SUM:
         return f"made on {result['data']} (md5 {result['data_md5']}), not MNIST"
     history = result["history"]

@@ -16,8 +16,7 @@ from pathlib import Path
 import torch
 
 from utils import data, loaders, recipes, training
-from utils.lab import results
-from utils.lab.fingerprint import fingerprint
+from utils.lab import fingerprint, results
 from utils.recipes import Recipe
 
 PACKAGES = ("torch", "torchvision", "numpy", "albumentations", "opencv-python-headless")
@@ -34,7 +33,7 @@ def run(
     """Train and evaluate once; return the result as plain data (see ``results.KEYS``)."""
     device = torch.device(device or training.default_device())
     commit, versions = _git_commit(), _versions()  # what is running, not what it becomes
-    behaviour = fingerprint(recipe)
+    behaviour = fingerprint.fingerprint(recipe)
     started = time.perf_counter()
     setup = recipes.prepare(recipe, images, seed, device)
     history = setup.fit(verbose, after_epoch)

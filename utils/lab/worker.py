@@ -39,6 +39,7 @@ class Job:
     images: str
     threads: int
     path: Path
+    device: str = "cpu"
 
     @property
     def status(self) -> Path:
@@ -48,8 +49,9 @@ class Job:
 
     def lock(self) -> FileLock:
         self.status.parent.mkdir(parents=True, exist_ok=True)
-        # joblib asks for the next job in a thread of its own: the lock is the process's.
-        return FileLock(self.status.with_suffix(".lock"), timeout=0, thread_local=False)
+        # joblib asks for the next job in a thread of its own: the lock is the process's. It is
+        # waited for a moment, since whoever looks what is running holds it for one.
+        return FileLock(self.status.with_suffix(".lock"), timeout=0.3, thread_local=False)
 
 
 @functools.lru_cache(maxsize=2)
@@ -84,12 +86,15 @@ def work(job: Job, parent: int | None) -> tuple[Job, dict | str]:
         torch.set_num_threads(job.threads)
         try:
             images = images_of(job.images)
-            result = runner.run(job.recipe, job.seed, images, verbose=False, after_epoch=tell)
+            result = runner.run(
+                job.recipe, job.seed, images, job.device, verbose=False, after_epoch=tell
+            )
         except Exception as error:
             result = f"{type(error).__name__}: {error}"
         finally:
             torch.set_num_threads(threads)
-            job.status.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # on a cluster it is another machine's path
+                job.status.unlink(missing_ok=True)
     return job, result
 
 
