@@ -49,6 +49,29 @@ def test_perspective_equals_albumentations_pixel_for_pixel(images):
     assert difference.max() <= 3 and difference.mean() < 0.01
 
 
+def test_affine_equals_albumentations_pixel_for_pixel(images):
+    n = len(images)
+    degrees, scales = torch.linspace(-10, 10, n), torch.linspace(0.9, 1.1, n).roll(n // 3)
+    shifts = torch.stack([torch.arange(n) % 5 - 2.0, torch.arange(n) % 3 - 1.0], 1)
+    ours = augmentation.warp(images.float(), augmentation.affines(degrees, scales, shifts), fill=0)
+    theirs = [
+        A.Affine(rotate=(a, a), scale=(s, s), translate_px={"x": (dx, dx), "y": (dy, dy)}, p=1)(
+            image=image
+        )["image"]
+        for image, a, s, (dx, dy) in zip(
+            images.numpy(), degrees.tolist(), scales.tolist(), shifts.int().tolist(), strict=True
+        )
+    ]
+    difference = (ours - torch.from_numpy(np.stack(theirs))).abs()
+    assert difference.max() <= 3 and difference.mean() < 0.02
+
+
+def test_the_engines_agree_on_affine(images):
+    policy = augmentation.build("affine")
+    gap, where = largest_gap(by_batch(policy, images), by_stock(policy, images))
+    assert gap < 4.5, f"{where}: {gap:.1f} standard errors"
+
+
 DRAWS = 20  # of each digit by each engine
 
 
@@ -167,6 +190,8 @@ def test_half_the_images_are_distorted():
     [
         (A.HorizontalFlip(), "has no HorizontalFlip"),
         (A.Perspective(), "fit_output=True only"),
+        (A.Affine(rotate=5), "keep_ratio=True only"),
+        (A.Affine(rotate=5, keep_ratio=True, shear=5), "runs Affine with shear="),
         (A.Rotate(crop_border=True), "crop_border=False only"),
         (A.Rotate(border_mode=cv2.BORDER_REFLECT), "border_mode=0 only"),
     ],

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from utils import models
+from utils import models, recipes
 
 # The rows published with design B (its README), and those of its skeleton, which differ by the
 # batch-norm and dropout layers: layer type, output shape, parameters.
@@ -17,6 +17,57 @@ Conv2d 16,6,6 2016 | ReLU 16,6,6 0 | BatchNorm2d 16,6,6 32 | Dropout 16,6,6 0
 Conv2d 16,4,4 2304 | ReLU 16,4,4 0 | BatchNorm2d 16,4,4 32 | Dropout 16,4,4 0
 AvgPool2d 16,1,1 0 | Conv2d 10,1,1 160
 """
+
+
+# Designs A, C1, C2, D and E2, as their texts print them.
+A = """
+Conv2d 4,28,28 40 | BatchNorm2d 4,28,28 8 | Conv2d 4,28,28 148 | BatchNorm2d 4,28,28 8
+MaxPool2d 4,14,14 0 | Dropout 4,14,14 0
+Conv2d 8,14,14 296 | BatchNorm2d 8,14,14 16 | Conv2d 8,14,14 584 | BatchNorm2d 8,14,14 16
+MaxPool2d 8,7,7 0 | Dropout 8,7,7 0
+Conv2d 16,7,7 1168 | BatchNorm2d 16,7,7 32 | Conv2d 16,7,7 2320 | BatchNorm2d 16,7,7 32
+Dropout 16,7,7 0 | Conv2d 10,7,7 170 | AdaptiveAvgPool2d 10,1,1 0
+"""
+C1 = """
+Conv2d 8,26,26 80 | Conv2d 8,24,24 584 | MaxPool2d 8,12,12 0
+Conv2d 16,12,12 144 | Conv2d 16,10,10 2320 | Conv2d 16,8,8 2320 | MaxPool2d 16,4,4 0
+Conv2d 32,4,4 544 | Conv2d 32,2,2 9248 | Conv2d 10,1,1 1290
+"""
+C2 = """
+Conv2d 4,28,28 40 | BatchNorm2d 4,28,28 8 | Conv2d 4,28,28 148 | BatchNorm2d 4,28,28 8
+Conv2d 4,28,28 148 | BatchNorm2d 4,28,28 8 | MaxPool2d 4,14,14 0 | Dropout 4,14,14 0
+Conv2d 8,14,14 296 | BatchNorm2d 8,14,14 16 | Conv2d 8,14,14 584 | BatchNorm2d 8,14,14 16
+Conv2d 8,14,14 584 | BatchNorm2d 8,14,14 16 | MaxPool2d 8,7,7 0 | Dropout 8,7,7 0
+Conv2d 8,7,7 584 | BatchNorm2d 8,7,7 16 | Conv2d 8,7,7 584 | BatchNorm2d 8,7,7 16
+Conv2d 8,7,7 584 | BatchNorm2d 8,7,7 16 | AdaptiveAvgPool2d 8,1,1 0 | Conv2d 10,1,1 90
+"""
+D = """
+Conv2d 16,26,26 144 | ReLU 16,26,26 0 | BatchNorm2d 16,26,26 32 | Dropout 16,26,26 0
+Conv2d 16,24,24 2304 | ReLU 16,24,24 0 | BatchNorm2d 16,24,24 32 | Dropout 16,24,24 0
+Conv2d 16,22,22 2304 | ReLU 16,22,22 0 | BatchNorm2d 16,22,22 32 | Dropout 16,22,22 0
+AvgPool2d 16,11,11 0
+Conv2d 32,9,9 4608 | ReLU 32,9,9 0 | BatchNorm2d 32,9,9 64 | Dropout 32,9,9 0
+Conv2d 16,7,7 4608 | ReLU 16,7,7 0 | BatchNorm2d 16,7,7 32
+AdaptiveAvgPool2d 16,1,1 0 | Conv2d 10,1,1 160
+"""
+E2 = """
+Conv2d 8,26,26 72 | BatchNorm2d 8,26,26 16 | ReLU 8,26,26 0 | Dropout 8,26,26 0
+Conv2d 16,24,24 1152 | BatchNorm2d 16,24,24 32 | ReLU 16,24,24 0 | Dropout 16,24,24 0
+MaxPool2d 16,12,12 0 | Conv2d 8,12,12 128 | BatchNorm2d 8,12,12 16 | ReLU 8,12,12 0
+Conv2d 12,10,10 864 | BatchNorm2d 12,10,10 24 | ReLU 12,10,10 0 | Dropout 12,10,10 0
+Conv2d 16,8,8 1728 | BatchNorm2d 16,8,8 32 | ReLU 16,8,8 0 | Dropout 16,8,8 0
+Conv2d 20,6,6 2880 | BatchNorm2d 20,6,6 40 | ReLU 20,6,6 0 | Dropout 20,6,6 0
+AvgPool2d 20,1,1 0
+Conv2d 16,1,1 320 | BatchNorm2d 16,1,1 32 | ReLU 16,1,1 0 | Dropout 16,1,1 0
+Conv2d 10,1,1 160
+"""
+PRINTED = {
+    "design_a": (A, 4838),
+    "design_c1": (C1, 16530),
+    "design_c2": (C2, 3762),
+    "design_d": (D, 14320),
+    "design_e2": (E2, 7496),
+}
 
 
 def published_rows(text):
@@ -50,6 +101,52 @@ def test_the_regularized_network_prints_the_published_rows():
 def test_the_skeleton_prints_the_same_rows_without_what_regularizes():
     kept = [row for row in published_rows(B2) if row[0] not in ("BatchNorm2d", "Dropout")]
     assert printed_rows(models.summary(bare())) == kept
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_a_published_design_prints_the_published_rows(name):
+    rows, parameters = PRINTED[name]
+    printed = models.summary(recipes.build_model(recipes.get(name)))
+    assert printed_rows(printed) == published_rows(rows)
+    assert f"Total params: {parameters:,}" in printed
+
+
+def test_our_stand_in_for_design_e1_has_its_size():
+    assert 5200 <= models.count_parameters(recipes.build_model(recipes.DESIGN_E1)) <= 5400
+
+
+@pytest.mark.parametrize("name", models.MODELS)
+@pytest.mark.parametrize(("batch_norm", "dropout"), [(True, 0.1), (False, 0.0)])
+def test_every_design_takes_both_switches_and_learns(name, batch_norm, dropout):
+    model = models.build(name, batch_norm=batch_norm, dropout=dropout, seed=0).train()
+    kinds = {type(layer) for layer in model}
+    assert (torch.nn.BatchNorm2d in kinds) == batch_norm
+    logits = model(torch.rand(4, 1, 28, 28))
+    assert logits.shape == (4, 10)
+    logits.logsumexp(1).sum().backward()
+    assert all(weights.grad is not None for weights in model.parameters())
+
+
+def test_hidden_relus_stand_where_the_design_has_them():
+    """Replacing them by layers gives the same logits: they follow norms, or convolutions."""
+    x = torch.randn(3, 1, 28, 28)
+    for name, batch_norm in (("padded_4_8_16", True), ("unpadded_8_16_32", False)):
+        model = models.build(name, batch_norm=batch_norm, dropout=0.0, seed=0).eval()
+        after = torch.nn.BatchNorm2d if batch_norm else torch.nn.Conv2d
+        layers = []
+        for layer in model:
+            layers += [layer, torch.nn.ReLU()] if isinstance(layer, after) else [layer]
+        if not batch_norm:
+            layers.pop()  # no ReLU on the logits
+        assert torch.equal(model(x), models.ConvNet(*layers)(x))
+        assert not any(isinstance(layer, torch.nn.ReLU) for layer in model)
+
+
+def test_multiply_adds_by_hand():
+    convolutions = [(26, 1, 12, 3), (24, 12, 14, 3), (12, 14, 10, 1), (10, 10, 14, 3)]
+    convolutions += [(8, 14, 14, 3), (6, 14, 16, 3), (4, 16, 16, 3), (1, 16, 10, 1)]
+    by_hand = sum(side**2 * before * after * k**2 for side, before, after, k in convolutions)
+    assert models.count_multiply_adds(regularized()) == by_hand
 
 
 @pytest.mark.parametrize(("network", "parameters"), [(bare, 9264), (regularized, 9436)])

@@ -41,7 +41,25 @@ def rotate_perspective() -> A.Compose:
     )
 
 
-POLICIES = {"rotate_perspective": rotate_perspective}
+def affine() -> A.Compose:
+    """Rotation by up to 10 degrees, size by up to a tenth, shift by up to 2 pixels each way.
+
+    The course's own: what a pen does to a digit. Shifts are of whole pixels.
+    """
+    return A.Compose(
+        [
+            A.Affine(
+                rotate=(-10, 10),
+                scale=(0.9, 1.1),
+                keep_ratio=True,
+                translate_percent=(-0.1, 0.1),
+                p=1.0,
+            )
+        ]
+    )
+
+
+POLICIES = {policy.__name__: policy for policy in (rotate_perspective, affine)}
 
 
 def build(name: str) -> A.Compose:
@@ -104,8 +122,24 @@ def _read_transform(transform: A.BasicTransform):
             noise = torch.randn(n, 4, 2, generator=generator, device=generator.device)
             return perspectives((noise * spread.view(n, 1, 1)).abs().remainder(0.32))
 
+    elif isinstance(transform, A.Affine):
+        expected |= {"keep_ratio": True, "balanced_scale": False, "fit_output": False}
+        still = {"x": (0, 0), "y": (0, 0)}
+        shifts = transform.translate_percent or still
+        # albumentations writes "no shift" as a shift of 0 pixels.
+        pixels = None if transform.translate_percent else still
+        expected |= {"translate_px": pixels, "shear": still}
+
+        def draw(n, generator):
+            degrees = _uniform(n, *transform.rotate, generator)
+            scales = _uniform(n, *transform.scale["x"], generator)
+            moves = [_uniform(n, *shifts[axis], generator) * SIDE for axis in "xy"]
+            return affines(degrees, scales, torch.stack(moves, 1).trunc())
+
     else:
-        raise ValueError(f"the batched engine has no {name}; it knows Rotate and Perspective")
+        raise ValueError(
+            f"the batched engine has no {name}; it knows Rotate, Perspective and Affine"
+        )
     for option, value in expected.items():
         if getattr(transform, option) != value:
             raise ValueError(
@@ -133,6 +167,20 @@ def rotations(degrees: Tensor) -> Tensor:
     maps[:, 0, 2] = centre - cos * centre + sin * centre
     maps[:, 1, 2] = centre - sin * centre - cos * centre
     maps[:, 2, 2] = 1
+    return maps
+
+
+def affines(degrees: Tensor, scales: Tensor, shifts: Tensor) -> Tensor:
+    """Maps ``[n, 3, 3]`` from output to input pixels of ``albumentations.Affine``.
+
+    The image is scaled by ``scales`` ``[n]`` and turned by ``degrees`` ``[n]`` about its centre,
+    then moved by ``shifts`` ``[n, 2]``, (x, y) in pixels.
+    """
+    maps = rotations(degrees)
+    centre = torch.full((2, 1), (SIDE - 1) / 2, device=degrees.device)
+    linear = maps[:, :2, :2] / scales.view(-1, 1, 1)
+    maps[:, :2, :2] = linear
+    maps[:, :2, 2:] = centre - linear @ (centre + shifts.unsqueeze(2))
     return maps
 
 

@@ -10,10 +10,14 @@ from __future__ import annotations
 import contextlib
 import copy
 import io
+import itertools
+from functools import partial
 
 import torch
+import torch.nn.functional as F
 import torchsummary
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from utils import checks
 from utils.names import look_up
@@ -25,6 +29,24 @@ class ConvNet(nn.Sequential):
     def forward(self, x: Tensor) -> Tensor:
         checks.network_input(x)  # a larger image would pass, and give other logits
         return super().forward(x).flatten(1)
+
+
+class HiddenReLU(ConvNet):
+    """A ``ConvNet`` whose ReLUs are function calls: the published summaries print none.
+
+    One follows every batch norm or, where there is none, every convolution but the last.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        checks.network_input(x)
+        convolutions = [layer for layer in self if isinstance(layer, nn.Conv2d)]
+        norms = [layer for layer in self if isinstance(layer, nn.BatchNorm2d)]
+        active = set(norms or convolutions[:-1])
+        for layer in self:
+            x = layer(x)
+            if layer in active:
+                x = F.relu(x)
+        return x.flatten(1)
 
 
 class Dropout(nn.Dropout):
@@ -44,17 +66,30 @@ class Dropout(nn.Dropout):
         return x * kept.mul_(2**16 / (2**16 - threshold))
 
 
-def _block(channels_in: int, channels_out: int, *, batch_norm: bool, dropout: float) -> list:
-    """3x3 convolution, ReLU, and what regularizes them."""
-    layers = [nn.Conv2d(channels_in, channels_out, 3, bias=False), nn.ReLU()]
-    if batch_norm:
-        layers.append(nn.BatchNorm2d(channels_out))
-    if dropout:
-        layers.append(Dropout(dropout))
+def _block(
+    channels_in: int,
+    channels_out: int,
+    kernel: int = 3,
+    *,
+    order: str,
+    batch_norm: bool,
+    dropout: float,
+    padding: int = 0,
+    bias: bool = False,
+) -> list:
+    """A convolution and what follows it in this ``order``: "relu", "norm" and "drop", if on."""
+    layers = [nn.Conv2d(channels_in, channels_out, kernel, padding=padding, bias=bias)]
+    for what in order.split():
+        if what == "relu":
+            layers.append(nn.ReLU())
+        if what == "norm" and batch_norm:
+            layers.append(nn.BatchNorm2d(channels_out))
+        if what == "drop" and dropout:
+            layers.append(Dropout(dropout))
     return layers
 
 
-def skeleton(*, batch_norm: bool, dropout: float) -> ConvNet:
+def skeleton(**switches) -> ConvNet:
     """The network of the four steps: receptive field 28, no padding, no biases.
 
     9,264 parameters bare (published design B1), 9,436 with batch norm (B2 to B4). Two
@@ -62,22 +97,132 @@ def skeleton(*, batch_norm: bool, dropout: float) -> ConvNet:
     convolutions, the mean of each 4x4 map, and a 1x1 classifier. As published, the block
     before the pool has no dropout.
     """
-    switches = {"batch_norm": batch_norm, "dropout": dropout}
+    block = partial(_block, order="relu norm drop", **switches)
     return ConvNet(
-        *_block(1, 12, **switches),
-        *_block(12, 14, batch_norm=batch_norm, dropout=0),
+        *block(1, 12),
+        *block(12, 14, order="relu norm"),
         nn.MaxPool2d(2),
         nn.Conv2d(14, 10, 1, bias=False),
-        *_block(10, 14, **switches),
-        *_block(14, 14, **switches),
-        *_block(14, 16, **switches),
-        *_block(16, 16, **switches),
+        *block(10, 14),
+        *block(14, 14),
+        *block(14, 16),
+        *block(16, 16),
         nn.AvgPool2d(4),
         nn.Conv2d(16, 10, 1, bias=False),
     )
 
 
-MODELS = {"skeleton": skeleton}
+def padded_4_8_16(**switches) -> ConvNet:
+    """Published design A: two convolutions a stage, 4, 8 and 16 channels, receptive field 56.
+
+    4,838 parameters with batch norm. Maps keep their side but for two max-pools; a 1x1
+    convolution makes 10 maps, whose means are the logits. Biases before batch norm, as
+    published; its dropout is 0.01.
+    """
+    block = partial(_block, order="norm", padding=1, bias=True, **switches)
+    drop = [Dropout(switches["dropout"])] if switches["dropout"] else []
+    return HiddenReLU(
+        *block(1, 4), *block(4, 4), nn.MaxPool2d(2), *drop,
+        *block(4, 8), *block(8, 8), nn.MaxPool2d(2), *copy.deepcopy(drop),
+        *block(8, 16), *block(16, 16), *copy.deepcopy(drop),
+        nn.Conv2d(16, 10, 1),
+        nn.AdaptiveAvgPool2d(1),
+    )  # fmt: skip
+
+
+def padded_4_8_8(**switches) -> ConvNet:
+    """Published designs C2 and C3: three convolutions a stage, 4, 8 and 8 channels.
+
+    3,762 parameters with batch norm, receptive field 70. In design A's manner, with the 1x1
+    classifier after the mean.
+    """
+    block = partial(_block, order="norm", padding=1, bias=True, **switches)
+    drop = [Dropout(switches["dropout"])] if switches["dropout"] else []
+    return HiddenReLU(
+        *block(1, 4), *block(4, 4), *block(4, 4), nn.MaxPool2d(2), *drop,
+        *block(4, 8), *block(8, 8), *block(8, 8), nn.MaxPool2d(2), *copy.deepcopy(drop),
+        *block(8, 8), *block(8, 8), *block(8, 8),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Conv2d(8, 10, 1),
+    )  # fmt: skip
+
+
+def unpadded_8_16_32(**switches) -> ConvNet:
+    """Published design C1: 8, 16 and 32 channels, 1x1 convolutions after the pools.
+
+    16,530 parameters bare, receptive field 28: the last, a 2x2 convolution, takes the 2x2 map
+    that is left to the logits. Biases, no batch norm, no dropout, as published.
+    """
+    block = partial(_block, order="norm drop", bias=True, **switches)
+    return HiddenReLU(
+        *block(1, 8), *block(8, 8), nn.MaxPool2d(2),
+        *block(8, 16, 1), *block(16, 16), *block(16, 16), nn.MaxPool2d(2),
+        *block(16, 32, 1), *block(32, 32),
+        nn.Conv2d(32, 10, 2),
+    )  # fmt: skip
+
+
+def unpadded_16_32(**switches) -> ConvNet:
+    """Published design D: 16-16-16, a mean pool, 32-16, receptive field 28.
+
+    14,320 parameters with batch norm; no biases; its dropout is 0.1, with none in the last
+    block.
+    """
+    block = partial(_block, order="relu norm drop", **switches)
+    return ConvNet(
+        *block(1, 16), *block(16, 16), *block(16, 16), nn.AvgPool2d(2),
+        *block(16, 32), *block(32, 16, order="relu norm"),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Conv2d(16, 10, 1, bias=False),
+    )  # fmt: skip
+
+
+def _squeeze(widths: tuple[int, ...], head: int, **switches) -> ConvNet:
+    """Design E's manner: two convolutions, a max-pool, a 1x1 squeeze, three more, the mean.
+
+    ``head`` is the width of a 1x1 convolution between the mean and the classifier; 0 for none.
+    """
+    block = partial(_block, order="norm relu drop", **switches)
+    first, second, squeezed, *rest = widths
+    layers = [*block(1, first), *block(first, second), nn.MaxPool2d(2)]
+    layers += block(second, squeezed, 1, order="norm relu")
+    for before, after in itertools.pairwise((squeezed, *rest)):
+        layers += block(before, after)
+    layers.append(nn.AvgPool2d(6))
+    last = widths[-1]
+    if head:
+        layers += block(last, head, 1)
+    return ConvNet(*layers, nn.Conv2d(head or last, 10, 1, bias=False))
+
+
+def squeeze_5k(**switches) -> ConvNet:
+    """In the place of published design E1, whose summary is not printed ("5.3k"): ours.
+
+    5,324 parameters with batch norm, receptive field 28: E2's manner with fewer channels.
+    """
+    return _squeeze((8, 12, 8, 10, 14, 16), head=0, **switches)
+
+
+def squeeze_7k(**switches) -> ConvNet:
+    """Published designs E2 and E3: 8-16, a squeeze to 8, 12-16-20, the mean, 16, 10.
+
+    7,496 parameters with batch norm, receptive field 28; no biases.
+    """
+    return _squeeze((8, 16, 8, 12, 16, 20), head=16, **switches)
+
+
+MODELS = {
+    design.__name__: design
+    for design in (
+        skeleton,
+        padded_4_8_16,
+        padded_4_8_8,
+        unpadded_8_16_32,
+        unpadded_16_32,
+        squeeze_5k,
+        squeeze_7k,
+    )
+}
 
 
 def build(name: str, *, batch_norm: bool, dropout: float, seed: int) -> ConvNet:
@@ -96,6 +241,13 @@ def build(name: str, *, batch_norm: bool, dropout: float, seed: int) -> ConvNet:
 def count_parameters(model: nn.Module) -> int:
     """Trainable numbers in ``model``."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+def count_multiply_adds(model: nn.Module) -> int:
+    """Multiplications of one image's way through the convolutions, each with its addition."""
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        copy.deepcopy(model).cpu().eval()(torch.zeros(1, 1, checks.SIDE, checks.SIDE))
+    return counter.get_total_flops() // 2
 
 
 def summary(model: nn.Module) -> str:

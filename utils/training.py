@@ -11,15 +11,17 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
-from utils import checks
+from utils import checks, schedules
 from utils.tables import Table
 
 
@@ -163,6 +165,8 @@ def fit(
     scheduler: LRScheduler | None = None,
     scheduler_per_step: bool = False,
     max_grad_norm: float | None = None,
+    label_smoothing: float = 0.0,
+    average: AveragedModel | None = None,
     device: torch.device | str | None = None,
     verbose: bool = True,
     after_epoch: Callable[[History], None] | None = None,
@@ -171,8 +175,10 @@ def fit(
 
     ``scheduler`` advances after every epoch, or after every optimizer step with
     ``scheduler_per_step``. A gradient longer than ``max_grad_norm`` (over all weights together) is
-    shortened to it: one bad batch cannot throw the weights far off. ``after_epoch`` is handed the
-    history so far after each epoch, for whoever watches from afar. An interrupt (Ctrl-C, the
+    shortened to it: one bad batch cannot throw the weights far off. ``label_smoothing`` is
+    ``F.cross_entropy``'s, in training only. ``average`` follows the model after every step and is
+    evaluated in its place. ``after_epoch`` is handed the history so far after each epoch, for
+    whoever watches from afar. An interrupt (Ctrl-C, the
     stop button) ends training and returns the epochs that were finished. Raises ``ValueError`` for
     a number of epochs below 1, an empty loader, batches of the wrong kind or an optimizer of
     another model, ``TrainingDiverged`` when a loss is not a number.
@@ -182,11 +188,20 @@ def fit(
         checks.number(0, open_low=True, max_grad_norm=max_grad_norm)
     if len(train_loader) == 0 or len(test_loader) == 0:
         raise ValueError("a loader is empty: it gives no batch")
+    checks.number(0, 1, label_smoothing=label_smoothing)
     _check_optimizer(model, optimizer)
     device = torch.device(device) if device is not None else default_device()
     model.to(device)
     history = History()
-    per_step = scheduler if scheduler_per_step else None
+    evaluated = model if average is None else average.to(device).module
+    loss_function = partial(F.cross_entropy, label_smoothing=label_smoothing)
+
+    def after_step() -> None:
+        if scheduler is not None and scheduler_per_step:
+            scheduler.step()
+        if average is not None:
+            average.update_parameters(model)
+
     started = time.perf_counter()
     try:
         for epoch in range(epochs):
@@ -196,11 +211,19 @@ def fit(
                 note = f", about {left / 60:.1f} min left" if epoch else ""
                 print(f"EPOCH {epoch + 1}/{epochs} (learning rate {lr:.5f}{note})", flush=True)
             loss, correct, samples, seconds = train_epoch(
-                model, train_loader, optimizer, per_step, max_grad_norm, device, epoch, verbose
+                model,
+                train_loader,
+                optimizer,
+                loss_function,
+                max_grad_norm,
+                after_step,
+                device,
+                epoch,
+                verbose,
             )
             if scheduler is not None and not scheduler_per_step:
-                scheduler.step()
-            test = evaluate(model, test_loader, device)
+                schedules.after_epoch(scheduler, loss)
+            test = evaluate(evaluated, test_loader, device)
             if verbose:
                 print(
                     f"Test set: Average loss: {test.loss:.4f}, Accuracy: "
@@ -235,8 +258,9 @@ def train_epoch(
     model: nn.Module,
     loader: Iterable,
     optimizer: Optimizer,
-    scheduler: LRScheduler | None,
+    loss_function: Callable[[Tensor, Tensor], Tensor],
     max_grad_norm: float | None,
+    after_step: Callable[[], None],
     device: torch.device,
     epoch: int,
     verbose: bool,
@@ -258,7 +282,7 @@ def train_epoch(
         x, y = x.to(device), y.to(device)
         optimizer.zero_grad()
         logits = model(x)
-        loss = F.cross_entropy(logits, y)
+        loss = loss_function(logits, y)
         loss.backward()
         if max_grad_norm is not None:
             nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm)
@@ -276,8 +300,7 @@ def train_epoch(
                 f"Accuracy={100 * correct.item() / samples:.2f}",
                 refresh=last,
             )
-        if scheduler is not None:
-            scheduler.step()
+        after_step()
     return loss_sum.item() / samples, int(correct), samples, time.perf_counter() - started
 
 

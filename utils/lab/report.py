@@ -35,10 +35,13 @@ def signed(found: Estimate) -> str:
 
 
 def change(recipe: Recipe) -> Table:
-    """What ``recipe`` changes against the step before it; for the first, its whole recipe."""
+    """What ``recipe`` changes against the step before it; for the first, what is switched on."""
     before = recipes.previous(recipe)
     if before is None:
-        rows = [[name, recipes.shown(value)] for name, value in recipe.settings().items()]
+        rows = [
+            [name, recipes.shown(value)]
+            for name, value in results.switched_on(recipe.settings()).items()
+        ]
         return Table(["setting", "value"], rows)
     rows = [
         [name, recipes.shown(old), recipes.shown(new)]

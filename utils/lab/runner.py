@@ -51,7 +51,7 @@ def run(
         "data": images.name,
         "data_md5": images.md5,
         "history": asdict(history),
-        "train_accuracy_clean": training.evaluate(setup.model, clean, device).accuracy,
+        "train_accuracy_clean": training.evaluate(setup.network, clean, device).accuracy,
         "test_accuracy_last": history.test_accuracy[-1],
         "test_accuracy_best": max(history.test_accuracy),
         "misclassified": answers.mistakes().as_lists(),
