@@ -78,7 +78,8 @@ def test_every_setting_decides_something(digits, setting):
 def test_names_are_unique_and_each_step_has_a_target():
     assert all(recipe.name == name for name, recipe in recipes.RECIPES.items())
     names = {recipe.name for recipe in recipes.STEPS}
-    assert names == recipes.TARGETS.keys() == recipes.PUBLISHED.keys()
+    designs = {recipe.name for recipe in recipes.DESIGNS}
+    assert names == recipes.TARGETS.keys() and names | designs == recipes.PUBLISHED.keys()
 
 
 def test_a_recipe_becomes_the_pieces_it_names(digits):
@@ -112,3 +113,25 @@ def test_the_same_seed_shares_its_weights_and_order_across_steps(digits):
 def test_an_unknown_recipe_suggests_the_nearest():
     with pytest.raises(ValueError, match="did you mean '03_augmentation'"):
         recipes.get("03_augmentatoin")
+
+
+@pytest.mark.parametrize("common", recipes.COMMONS.values(), ids=lambda recipe: recipe.name)
+def test_the_common_recipe_is_common_but_for_the_network(common):
+    first = recipes.COMMONS["a"]
+    assert recipes.difference(first, common).keys() <= {"model", "batch_norm", "dropout"}
+
+
+@pytest.mark.parametrize(
+    ("study", "base", "changed"),
+    [
+        *((study, recipes.DESIGN_E2, {"schedule", "lr"}) for study in recipes.SCHEDULER_STUDY),
+        (recipes.BATCH_STUDY, recipes.LR_SCHEDULE, {"batch_size"}),
+        *(
+            (study, recipes.COMMONS[letter], {"augmentation"})
+            for study, letter in zip(recipes.AUGMENTATION_STUDY, ("c2", "d", "e2"), strict=True)
+        ),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_a_study_changes_one_thing(study, base, changed):
+    assert recipes.difference(base, study).keys() == changed
