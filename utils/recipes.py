@@ -69,8 +69,9 @@ class Recipe:
         found = {}
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            # 1 and 1.0 are one setting: they must not count as two.
-            found[field.name] = float(value) if isinstance(field.default, float) else value
+            if isinstance(value, int) and isinstance(field.default, float):
+                value = float(value)  # 1 and 1.0 are one setting: they must not count as two
+            found[field.name] = value
         del found["name"], found["title"]
         return found
 

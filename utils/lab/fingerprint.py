@@ -37,7 +37,7 @@ def fingerprint(recipe: Recipe) -> list[float]:
 
 
 def _measure(recipe: Recipe) -> list[float]:
-    bound = recipe.max_grad_norm / TIGHTER
+    bound = recipe.max_grad_norm and recipe.max_grad_norm / TIGHTER
     tiny = dataclasses.replace(recipe, batch_size=BATCH, epochs=EPOCHS, max_grad_norm=bound)
     with torch.random.fork_rng(devices=[]):
         setup = recipes.prepare(tiny, _made_up_images(), 0, "cpu")
@@ -48,7 +48,8 @@ def _measure(recipe: Recipe) -> list[float]:
     after = setup.model.parameters()
     # Kernels only: what six steps do to a bias is small enough to be at rounding's mercy.
     moved = [(b - a).norm().item() for a, b in zip(before, after, strict=True) if a.ndim > 1]
-    rates = schedules.rates(tiny.schedule, tiny.lr, EPOCHS, len(setup.train_loader))
+    steps = len(setup.train_loader)
+    rates = schedules.rates(tiny.schedule, tiny.lr, EPOCHS, steps, history.train_loss)
     seen = [s.norm().item() for s in setup.model.buffers() if s.is_floating_point()]
     return [*rates, *history.train_loss, *history.test_loss, *moved, *seen]
 
