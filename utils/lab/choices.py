@@ -109,11 +109,6 @@ def judged(result: dict) -> float:
     return 100 * mean(history["test_correct"][-LAST:]) / history["test_samples"]
 
 
-def recorded() -> bool:
-    """Whether any candidate is on record."""
-    return any(FOLDER.glob("*/*.json"))
-
-
 def table(names: Iterable[str] | None = None) -> Table:
     """Every recorded candidate, as its difference from the recipe it was a candidate for.
 

@@ -182,9 +182,6 @@ def machine() -> str:
     )
 
 
-NOT_CHOSEN = "Not recorded yet for the recipes as they stand: `python -m utils.lab choose --help`."
-
-
 def code_block(text: str) -> str:
     return f"```text\n{text}\n```"
 
@@ -198,7 +195,7 @@ def sections() -> dict[str, str]:
         "targets": targets().markdown(),
         "engines": engines().markdown(),
         "machine": machine(),
-        "choices": choices.table().markdown() if choices.recorded() else NOT_CHOSEN,
+        "choices": choices.table(figures.STEP_NAMES).markdown(),
         "summary": code_block(models.summary(model)),
         "receptive-field": receptive_field.table(model).markdown(),
         "training-log": results.history_of(results.reported(figures.BEST.name)[0])
