@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR, OneCycleLR
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from utils import recipes, training
 
@@ -218,3 +219,44 @@ def test_training_runs_on_cuda(digits):
     recipe = recipes.step(recipes.LR_SCHEDULE, "short", "short", epochs=2)
     setup = recipes.prepare(recipe, digits, 0, "cuda")
     assert setup.fit(verbose=False).test_accuracy[-1] > 80
+
+
+def test_whoever_watches_is_told_after_every_epoch():
+    seen = []
+    fit(linear(), tiny_set(), epochs=3, after_epoch=lambda history: seen.append(len(history)))
+    assert seen == [1, 2, 3]
+
+
+def test_an_average_follows_the_weights_and_is_what_is_evaluated():
+    model, batches = linear(), tiny_set()
+    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.9), use_buffers=True)
+    followed = None
+    original = average.update_parameters
+
+    def follow(current):
+        nonlocal followed
+        weights = current.state_dict()
+        if followed is None:
+            followed = {name: value.clone() for name, value in weights.items()}
+        else:
+            followed = {n: 0.9 * followed[n] + 0.1 * value for n, value in weights.items()}
+        original(current)
+
+    average.update_parameters = follow
+    history = fit(model, batches, epochs=3, average=average)
+    for name, value in average.module.state_dict().items():
+        assert torch.allclose(value, followed[name], atol=1e-6)
+    assert history.test_loss[-1] == training.evaluate(average.module, batches, "cpu").loss
+    assert history.test_loss[-1] != training.evaluate(model, batches, "cpu").loss
+
+
+def test_labels_are_smoothed_in_training_and_not_in_evaluation():
+    model, batches = linear(), tiny_set()
+    with torch.no_grad():
+        pairs = [(model(x), y) for x, y in batches]
+        logits, labels = torch.cat([p[0] for p in pairs]), torch.cat([p[1] for p in pairs])
+        smoothed = F.cross_entropy(logits, labels, label_smoothing=0.2).item()
+        plain = F.cross_entropy(logits, labels).item()
+    history = fit(model, batches, lr=1e-12, label_smoothing=0.2)
+    assert history.train_loss[0] == pytest.approx(smoothed, rel=1e-5)
+    assert history.test_loss[0] == pytest.approx(plain, rel=1e-5)
