@@ -6,6 +6,7 @@ import sys
 import time
 
 import pytest
+from grids import numbers
 
 from utils import recipes
 from utils.lab import __main__ as command
@@ -48,11 +49,6 @@ def cluster(tmp_path):
     for process in started:
         process.kill()
         process.wait()
-
-
-def numbers(result: dict) -> tuple:
-    history = {key: value for key, value in result["history"].items() if key != "seconds"}
-    return history, result["misclassified"], result["fingerprint"]
 
 
 def read(folder, seed: int) -> tuple:

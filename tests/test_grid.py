@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from grids import numbers
 
 from utils import recipes
 from utils.lab import grid, results, runner, worker
@@ -37,12 +38,6 @@ def recorded(folder: Path) -> dict[int, dict]:
     """The runs in ``folder``, each one read and checked."""
     paths = [results.path_of(RECIPE, seed, folder) for seed in SEEDS]
     return {at: results.read(p, RECIPE, at, full=False) for at, p in enumerate(paths) if p.exists()}
-
-
-def numbers(result: dict) -> tuple:
-    """What a run gives, without its times."""
-    history = {key: value for key, value in result["history"].items() if key != "seconds"}
-    return history, result["misclassified"], result["fingerprint"]
 
 
 def wait_for(what, process: subprocess.Popen, seconds: float = 90):

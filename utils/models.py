@@ -84,9 +84,14 @@ def _block(
             layers.append(nn.ReLU())
         if what == "norm" and batch_norm:
             layers.append(nn.BatchNorm2d(channels_out))
-        if what == "drop" and dropout:
-            layers.append(Dropout(dropout))
+        if what == "drop":
+            layers += _drop(dropout)
     return layers
+
+
+def _drop(p: float) -> list:
+    """A dropout layer, or none where it is off."""
+    return [Dropout(p)] if p else []
 
 
 def skeleton(**switches) -> ConvNet:
@@ -120,11 +125,11 @@ def padded_4_8_16(**switches) -> ConvNet:
     published; its dropout is 0.01.
     """
     block = partial(_block, order="norm", padding=1, bias=True, **switches)
-    drop = [Dropout(switches["dropout"])] if switches["dropout"] else []
+    p = switches["dropout"]
     return HiddenReLU(
-        *block(1, 4), *block(4, 4), nn.MaxPool2d(2), *drop,
-        *block(4, 8), *block(8, 8), nn.MaxPool2d(2), *copy.deepcopy(drop),
-        *block(8, 16), *block(16, 16), *copy.deepcopy(drop),
+        *block(1, 4), *block(4, 4), nn.MaxPool2d(2), *_drop(p),
+        *block(4, 8), *block(8, 8), nn.MaxPool2d(2), *_drop(p),
+        *block(8, 16), *block(16, 16), *_drop(p),
         nn.Conv2d(16, 10, 1),
         nn.AdaptiveAvgPool2d(1),
     )  # fmt: skip
@@ -137,10 +142,10 @@ def padded_4_8_8(**switches) -> ConvNet:
     classifier after the mean.
     """
     block = partial(_block, order="norm", padding=1, bias=True, **switches)
-    drop = [Dropout(switches["dropout"])] if switches["dropout"] else []
+    p = switches["dropout"]
     return HiddenReLU(
-        *block(1, 4), *block(4, 4), *block(4, 4), nn.MaxPool2d(2), *drop,
-        *block(4, 8), *block(8, 8), *block(8, 8), nn.MaxPool2d(2), *copy.deepcopy(drop),
+        *block(1, 4), *block(4, 4), *block(4, 4), nn.MaxPool2d(2), *_drop(p),
+        *block(4, 8), *block(8, 8), *block(8, 8), nn.MaxPool2d(2), *_drop(p),
         *block(8, 8), *block(8, 8), *block(8, 8),
         nn.AdaptiveAvgPool2d(1),
         nn.Conv2d(8, 10, 1),
