@@ -10,6 +10,7 @@ from torch import nn
 
 from utils import (
     augmentation,
+    comparisons,
     data,
     loaders,
     models,
@@ -180,8 +181,8 @@ WRONG_CALLS = {
         lambda: plots.receptive_field_growth(MODEL, IMAGES, "MNIST"),
         r"the image is \[4, 28, 28\], expected \[28, 28\]",
     ),
-    "runs": (lambda: plots.steps(["one"], [], []), "1 labels, 0 runs, 0 published"),
-    "histories": (lambda: plots.seed_curves([History()], ""), "the histories are empty"),
+    "runs": (lambda: comparisons.steps(["one"], [], []), "1 labels, 0 runs, 0 published"),
+    "histories": (lambda: comparisons.seed_curves([History()], ""), "the histories are empty"),
     # recipes
     "recipe": (lambda: recipes.get("02_regularisation"), "did you mean '02_regularization'"),
     "not a step": (lambda: recipes.previous(recipe(lr=0.1)), "01_skeleton is none of the steps"),

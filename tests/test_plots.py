@@ -7,7 +7,7 @@ import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from utils import plots, recipes
+from utils import comparisons, plots, recipes
 from utils.training import Evaluation, History
 
 
@@ -66,8 +66,8 @@ def of_no_set():
             {"constant": [0.1] * 4, "falling": [0.2, 0.1, 0.05, 0.01]}, 2
         ),
         "network": plots.network(model),
-        "steps": plots.steps(["a", "b"], [[99.0, 99.1], [99.4, 99.5]], [98.9, 99.5]),
-        "seed_curves": plots.seed_curves([history(), history()], "two seeds"),
+        "steps": comparisons.steps(["a", "b"], [[99.0, 99.1], [99.4, 99.5]], [98.9, 99.5]),
+        "seed_curves": comparisons.seed_curves([history(), history()], "two seeds"),
     }
 
 

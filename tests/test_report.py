@@ -4,7 +4,7 @@ import pytest
 
 from utils import recipes
 from utils.lab import figures, report, results
-from utils.lab.statistics import Estimate, paired_difference
+from utils.lab.statistics import Estimate, paired_difference, signed
 
 
 def test_the_readme_is_what_the_recorded_runs_say():
@@ -71,7 +71,5 @@ def test_a_lost_marker_is_named():
 
 
 def test_a_difference_within_noise_is_called_so():
-    assert report.signed(Estimate(0.02, 0.05, -0.04, 0.08, 5)) == (
-        "+0.02 [-0.04, +0.08] (within noise)"
-    )
-    assert report.signed(Estimate(0.1, 0.02, 0.07, 0.13, 5)) == "+0.10 [+0.07, +0.13]"
+    assert signed(Estimate(0.02, 0.05, -0.04, 0.08, 5)) == ("+0.02 [-0.04, +0.08] (within noise)")
+    assert signed(Estimate(0.1, 0.02, 0.07, 0.13, 5)) == "+0.10 [+0.07, +0.13]"

@@ -1,54 +1,25 @@
-"""Every picture, one function each, returning the Figure; tables of what a picture would hide.
+"""Pictures of the data, one run and one network, a function each, returning the Figure.
 
-Each draws what it is handed. Pictures of data or results take ``name``, the image set's name,
-and say so in their title where it is not MNIST. Colours are Okabe and Ito's, which readers
-with colour-blindness can tell apart; the background is opaque, for light and dark pages.
+Each draws what it is handed; a table stands in where a picture would hide the numbers. Pictures
+of data or results take ``name``, the image set's name, and say so in their title where it is
+not MNIST. Pictures of many runs are in ``utils.comparisons``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import LogLocator, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 from torch import Tensor, nn
 
-from utils import checks, receptive_field
+from utils import canvas, checks, receptive_field
+from utils.canvas import BLUE, GREY, ORANGE
 from utils.tables import Table
 from utils.training import History, Mistakes
-
-BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#666666"
-WIDTH = 9.0  # inches: at 100 dots per inch a README's column
-
-
-def _figure(rows: int = 1, columns: int = 1, height: float = 3.6, **options):
-    figure, axes = plt.subplots(
-        rows, columns, figsize=(WIDTH, height), layout="constrained", dpi=100, **options
-    )
-    figure.set_facecolor("white")
-    plt.close(figure)  # the notebook shows what a cell returns; open figures would show twice
-    return figure, axes
-
-
-def _title(figure: Figure, finding: str, name: str = "MNIST") -> None:
-    figure.suptitle(finding if name == "MNIST" else f"{finding}\n[{name}]", fontsize=12)
-
-
-def _plain(axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.set_axisbelow(True)
-    axes.grid(alpha=0.25)
-
-
-def _log_loss(axes) -> None:
-    axes.set(ylabel="mean cross-entropy per image", yscale="log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_formatter("")
 
 
 def _show_digit(axes, image, **options) -> None:
@@ -64,7 +35,7 @@ def sample_grid(images: Tensor, labels: Tensor, name: str, columns: int = 15) ->
     """The first images of every class, a row each: 0 to 4 on the left, 5 to 9 on the right."""
     checks.images(images, labels)
     checks.whole(3, columns=columns)
-    figure, axes = _figure(5, columns, height=3.7)
+    figure, axes = canvas.figure(5, columns, height=3.7)
     for digit in range(10):
         row, start = digit % 5, (digit // 5) * (columns // 2 + 1)
         members = (labels == digit).nonzero().flatten()[: columns // 2]
@@ -73,7 +44,7 @@ def sample_grid(images: Tensor, labels: Tensor, name: str, columns: int = 15) ->
     for cell in axes.flat:
         if not cell.images:
             cell.axis("off")
-    _title(figure, "Ten classes, centred, one grey channel, 28 × 28 pixels", name)
+    canvas.title(figure, "Ten classes, centred, one grey channel, 28 × 28 pixels", name)
     return figure
 
 
@@ -81,14 +52,16 @@ def class_spread(counts: dict[int, int], name: str) -> Figure:
     """A bar per class with its number of training images."""
     if not counts:
         raise ValueError("there are no counts to draw: data.class_counts(labels) gives them")
-    figure, axes = _figure(height=3.2)
+    figure, axes = canvas.figure(height=3.2)
     bars = axes.bar(list(counts), list(counts.values()), color=BLUE)
     axes.bar_label(bars, fmt="{:,.0f}", fontsize=9)
     axes.set(xlabel="digit", ylabel="training images", xticks=list(counts))
-    _plain(axes)
+    canvas.plain(axes)
     least, most = min(counts, key=counts.get), max(counts, key=counts.get)
     ratio = counts[most] / max(counts[least], 1)
-    _title(figure, f"Nearly balanced: {most} is {ratio:.2f} times as frequent as {least}", name)
+    canvas.title(
+        figure, f"Nearly balanced: {most} is {ratio:.2f} times as frequent as {least}", name
+    )
     return figure
 
 
@@ -99,12 +72,12 @@ def augmented_samples(original: Tensor, engines: dict[str, Sequence[Tensor]], na
     for label, images in rows:
         if not len(images) or len(images) != len(original):
             raise ValueError(f"{label}: {len(images)} images beside {len(original)} originals")
-    figure, axes = _figure(len(rows), len(original), height=0.9 * len(rows) + 0.5)
+    figure, axes = canvas.figure(len(rows), len(original), height=0.9 * len(rows) + 0.5)
     for line, (label, images) in zip(axes, rows, strict=True):
         for cell, image in zip(line, images, strict=True):
             _show_digit(cell, image)
         line[0].set_ylabel(label, rotation=0, ha="right", va="center", fontsize=9)
-    _title(figure, "A little rotation and perspective: every epoch sees new digits", name)
+    canvas.title(figure, "A little rotation and perspective: every epoch sees new digits", name)
     return figure
 
 
@@ -116,18 +89,20 @@ def learning_rate(plans: dict[str, Sequence[float]], epochs: int) -> Figure:
     checks.whole(1, epochs=epochs)
     if not plans or not all(map(len, plans.values())):
         raise ValueError("a plan has no rate: schedules.rates(...) gives one a step")
-    figure, axes = _figure(height=2.8)
+    figure, axes = canvas.figure(height=2.8)
     styles = [{"ls": "--", "color": GREY}] * (len(plans) - 1) + [{"color": BLUE, "lw": 2}]
     for (label, rates), style in zip(plans.items(), styles, strict=True):
         axes.plot(np.arange(len(rates)) * epochs / len(rates), rates, label=label, **style)
     axes.set(xlabel="epochs trained", ylabel="learning rate", ylim=(0, None), xlim=(0, epochs))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False)
-    _plain(axes)
+    canvas.plain(axes)
     label, rates = list(plans.items())[-1]
     top = max(range(len(rates)), key=rates.__getitem__)
     after = f"{rates[top]:.3g} after {top * epochs / len(rates):.1f} epochs"
-    _title(figure, f"{label}: {rates[0]:.3g} at first, at most {after}, {rates[-1]:.1g} at last")
+    canvas.title(
+        figure, f"{label}: {rates[0]:.3g} at first, at most {after}, {rates[-1]:.1g} at last"
+    )
     return figure
 
 
@@ -135,13 +110,13 @@ def curves(history: History, name: str) -> Figure:
     """Loss and accuracy of train and test, per epoch."""
     if len(history) == 0:
         raise ValueError("the history is empty: no epoch was finished, so there is no curve")
-    figure, (left, right) = _figure(1, 2, height=3.6)
+    figure, (left, right) = canvas.figure(1, 2, height=3.6)
     epochs = range(1, len(history) + 1)
     train, test = {"color": ORANGE, "label": "train"}, {"color": BLUE, "label": "test"}
     left.plot(epochs, history.train_loss, "o-", markersize=3, **train)
     left.plot(epochs, history.test_loss, "s-", markersize=3, **test)
     left.set(xlabel="epoch")
-    _log_loss(left)
+    canvas.log_loss(left)
     right.plot(epochs, history.train_accuracy, "o-", markersize=3, **train)
     right.plot(epochs, history.test_accuracy, "s-", markersize=3, **test)
     floor = min(history.train_accuracy[1:] + history.test_accuracy[1:], default=0)
@@ -149,10 +124,10 @@ def curves(history: History, name: str) -> Figure:
     for axes in (left, right):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(frameon=False)
-        _plain(axes)
+        canvas.plain(axes)
     ahead = history.train_accuracy[-1] - history.test_accuracy[-1]
     lead = f"train {ahead:.2f} points above test" if ahead > 0 else f"test {-ahead:.2f} above train"
-    _title(figure, f"Test accuracy ends at {history.test_accuracy[-1]:.2f} %, {lead}", name)
+    canvas.title(figure, f"Test accuracy ends at {history.test_accuracy[-1]:.2f} %, {lead}", name)
     return figure
 
 
@@ -164,7 +139,7 @@ def confusion_matrix(labels: Tensor, predictions: Tensor, name: str) -> Figure:
     counts = _confusions(labels, predictions)
     mistakes = counts.copy()
     np.fill_diagonal(mistakes, 0)
-    figure, axes = _figure(height=5.2)
+    figure, axes = canvas.figure(height=5.2)
     sns.heatmap(
         mistakes,
         annot=np.where(counts > 0, counts.astype(str), ""),
@@ -183,7 +158,7 @@ def confusion_matrix(labels: Tensor, predictions: Tensor, name: str) -> Figure:
     finding = f"{mistakes.sum()} of {len(labels):,} wrong"
     if mistakes.any():
         finding += f"; most often a {true} taken for a {taken} ({mistakes.max()} times)"
-    _title(figure, finding, name)
+    canvas.title(figure, finding, name)
     return figure
 
 
@@ -228,7 +203,7 @@ def misclassified(
             f"a mistake stands at {int(mistakes.indices.max())}, there are {len(images)} images: "
             "hand over all that were tested"
         )
-    figure, axes = _figure(rows, columns, squeeze=False, height=1.25 * rows + 0.5)
+    figure, axes = canvas.figure(rows, columns, squeeze=False, height=1.25 * rows + 0.5)
     order = mistakes.probabilities.argsort(descending=True)[: rows * columns].tolist()
     for cell in axes.flat:
         cell.axis("off")
@@ -240,7 +215,7 @@ def misclassified(
     finding = finding or (
         f"{len(mistakes)} of {len(images):,} wrong, {sure} of them with over 90 % certainty"
     )
-    _title(figure, f"{finding} (true → predicted, its probability)", name)
+    canvas.title(figure, f"{finding} (true → predicted, its probability)", name)
     return figure
 
 
@@ -252,7 +227,7 @@ def network(model: nn.Module) -> Figure:
     rows = receptive_field.rows(model)
     stages = [("input", rows[0].n_in, rows[0].ch_in, 1, None)]
     stages += [(_short(row), row.n_out, row.ch_out, row.r_out, row) for row in rows]
-    figure, axes = _figure(height=3.4)
+    figure, axes = canvas.figure(height=3.4)
     for x, (label, n, channels, field, row) in enumerate(stages):
         color = GREY if row is None else BLUE if "conv" in label else ORANGE
         axes.add_patch(Rectangle((x - 0.3, -n / 2), 0.6, n, color=color, alpha=0.85, lw=0))
@@ -262,7 +237,7 @@ def network(model: nn.Module) -> Figure:
     axes.set(xlim=(-0.6, len(stages) - 0.4), ylim=(-26, 18.5))
     axes.axis("off")
     parameters = sum(p.numel() for p in model.parameters())
-    _title(
+    canvas.title(
         figure,
         f"{parameters:,} parameters; one output sees {rows[-1].r_out} × {rows[-1].r_out} pixels"
         " (channels × side²; RF: receptive field)",
@@ -283,7 +258,7 @@ def receptive_field_growth(model: nn.Module, image: Tensor, name: str) -> Figure
         raise ValueError(f"the image is {list(image.shape)}, expected [28, 28]")
     rows = receptive_field.rows(model)
     fields = sorted({row.r_out for row in rows})
-    figure, axes = _figure(1, len(fields), height=1.9)
+    figure, axes = canvas.figure(1, len(fields), height=1.9)
     for cell, field in zip(np.atleast_1d(axes), fields, strict=True):
         _show_digit(cell, image, extent=(0, 28, 28, 0))
         side = min(field, 28)
@@ -294,56 +269,5 @@ def receptive_field_growth(model: nn.Module, image: Tensor, name: str) -> Figure
         layers = [at for at, row in enumerate(rows, 1) if row.r_out == field]
         which = f"layer {layers[0]}" if len(layers) == 1 else f"layers {layers[0]}–{layers[-1]}"
         cell.set_xlabel(f"{field} × {field}\n{which}", fontsize=8.5)
-    _title(figure, f"From {fields[0]} to {fields[-1]} pixels: what one unit sees", name)
-    return figure
-
-
-# --------------------------------------------------------------------------- many runs
-
-
-def steps(
-    labels: Sequence[str], runs: Sequence[Sequence[float]], published: Sequence[float]
-) -> Figure:
-    """Last-epoch test accuracy of every seed, its mean ± std, and the published single runs."""
-    if not len(labels) == len(runs) == len(published) or not runs:
-        raise ValueError(f"{len(labels)} labels, {len(runs)} runs, {len(published)} published")
-    figure, axes = _figure(height=4.0)
-    for x, (values, theirs) in enumerate(zip(runs, published, strict=True)):
-        jitter = np.linspace(-0.12, 0.12, len(values))
-        mean, std = np.mean(values), np.std(values, ddof=1)
-        seed = axes.scatter(x + jitter, values, s=22, color=BLUE, alpha=0.45, lw=0)
-        bar = axes.errorbar(x, mean, std, fmt="s", ms=7, capsize=6, color=BLUE, lw=2)
-        cross = axes.scatter(x + 0.28, theirs, marker="x", s=55, color=RED, lw=2)
-        axes.annotate(f"{mean:.2f}", (x, mean), (-44, -4), textcoords="offset points", fontsize=11)
-    handles = [bar, seed, cross]
-    names = ["mean ± standard deviation, last epoch", "one seed, last epoch"]
-    names.append("published: one run, best epoch on the test set")
-    axes.legend(handles, names, frameon=False, loc="lower right", fontsize=9)
-    axes.set_xticks(range(len(labels)), labels)
-    axes.set(ylabel="test accuracy in %", xlim=(-0.6, len(labels) - 0.4))
-    _plain(axes)
-    first, last = np.mean(runs[0]), np.mean(runs[-1])
-    wrong = f"{100 * (100 - first):.0f} to {100 * (100 - last):.0f} mistakes in 10,000 digits"
-    _title(figure, f"One change at a time: from {wrong}, with fewer than 10,000 parameters")
-    return figure
-
-
-def seed_curves(histories: Sequence[History], title: str) -> Figure:
-    """Loss and accuracy per epoch: the mean over seeds, and a band from the least to the most."""
-    if len({len(history) for history in histories}) != 1 or not len(histories[0]):
-        raise ValueError("the histories are empty or of different lengths")
-    figure, (left, right) = _figure(1, 2, height=3.6)
-    epochs = np.arange(1, len(histories[0]) + 1)
-    for color, label, part in ((ORANGE, "train", "train"), (BLUE, "test", "test")):
-        for axes, quantity in ((left, "loss"), (right, "accuracy")):
-            values = np.array([getattr(history, f"{part}_{quantity}") for history in histories])
-            axes.plot(epochs, values.mean(0), "o-", ms=3, color=color, label=label)
-            axes.fill_between(epochs, values.min(0), values.max(0), color=color, alpha=0.25, lw=0)
-            axes.set_xlabel("epoch")
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-            axes.legend(frameon=False)
-            _plain(axes)
-    _log_loss(left)
-    right.set(ylabel="accuracy in %", ylim=(96.5, 99.8))
-    _title(figure, title)
+    canvas.title(figure, f"From {fields[0]} to {fields[-1]} pixels: what one unit sees", name)
     return figure

@@ -14,7 +14,7 @@ from statistics import mean
 
 from utils import data, recipes
 from utils.lab import grid, results
-from utils.lab.statistics import estimate
+from utils.lab.statistics import estimate, mean_std
 from utils.lab.worker import Job
 from utils.names import look_up
 from utils.recipes import Recipe
@@ -131,6 +131,5 @@ def _seed_of(path: Path) -> int:
 
 
 def _row(name: str, difference: str, values: list[float]) -> list[str]:
-    spread = estimate(values) if len(values) > 1 else None
-    overall = f"{spread.mean:.2f} ± {spread.std:.2f}" if spread else f"{values[0]:.2f}"
+    overall = mean_std(estimate(values)) if len(values) > 1 else f"{values[0]:.2f}"
     return [name, difference, overall, ", ".join(f"{value:.2f}" for value in values)]

@@ -15,28 +15,30 @@ from dataclasses import fields
 from matplotlib.figure import Figure
 from PIL import Image
 
-from utils import data, plots, receptive_field, recipes
+from utils import canvas, comparisons, data, plots, receptive_field, recipes
 from utils.files import replacing
-from utils.lab import results
-from utils.recipes import PUBLISHED, STEPS
+from utils.lab import designs, results
+from utils.recipes import COMMONS, PUBLISHED, STEPS
 from utils.training import Mistakes
 
 FOLDER = results.FOLDER.parent / "figures"
 BEST = STEPS[-1]
 STEP_NAMES = tuple(recipe.name for recipe in STEPS)
+DESIGN_NAMES = tuple(recipe.name for recipe in (*designs.ALL, *COMMONS.values()))
 
 
 def steps() -> Figure:
     labels = [f"{recipe.name[:2]} {recipe.title}" for recipe in STEPS]
     runs = [results.last_accuracies(name) for name in STEP_NAMES]
-    return plots.steps(labels, runs, [PUBLISHED[name].test for name in STEP_NAMES])
+    return comparisons.steps(labels, runs, [PUBLISHED[name].test for name in STEP_NAMES])
 
 
 def curves() -> Figure:
     histories = [results.history_of(run) for run in results.reported(BEST.name)]
     least = min(accuracy for history in histories for accuracy in history.test_accuracy[-5:])
     title = f"Step {BEST.name[:2]}: no seed falls below {least:.2f} % in the last five epochs"
-    return plots.seed_curves(histories, f"{title} (mean and range of {len(histories)} seeds)")
+    title += f" (mean and range of {len(histories)} seeds)"
+    return comparisons.seed_curves(histories, title)
 
 
 def misclassified() -> Figure:
@@ -67,16 +69,21 @@ FIGURES = {
     "curves.png": (curves, (BEST.name,)),
     "misclassified.png": (misclassified, (BEST.name,)),
     "network.png": (network, ()),
+    "designs.png": (designs.size_picture, DESIGN_NAMES),
 }
 
 
 def digest(file: str) -> str:
     """What a figure is drawn from: its recipes' runs, the network and the drawing code."""
     parts = ("seed", "history", "misclassified")
-    names = FIGURES[file][1]
-    runs = [[run[part] for part in parts] for name in names for run in results.reported(name)]
+    runs = [
+        [run[part] for part in parts]
+        for name in FIGURES[file][1]
+        for run in results.recorded(recipes.get(name)).values()
+    ]
     layers = receptive_field.rows(recipes.build_model(BEST))
-    code = [inspect.getsource(module) for module in (plots, sys.modules[__name__])]
+    drawing = (canvas, plots, comparisons, designs, sys.modules[__name__])
+    code = [inspect.getsource(module) for module in drawing]
     return hashlib.sha256(repr((runs, layers, PUBLISHED, code)).encode()).hexdigest()[:16]
 
 

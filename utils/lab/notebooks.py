@@ -23,7 +23,7 @@ from nbconvert import HTMLExporter
 from utils import data, recipes
 from utils.files import replacing
 from utils.lab import report, results
-from utils.lab.statistics import estimate
+from utils.lab.statistics import estimate, mean_std
 from utils.tables import Table
 
 FOLDER = report.ROOT / "notebooks"
@@ -162,15 +162,15 @@ def _write(path: Path, text: str) -> None:
 def outcome(out: Path) -> Table:
     """What the notebooks in ``out`` reached, beside the recorded seeds."""
     rows = []
-    for recipe in recipes.STEPS:
+    for recipe in recipes.RECIPES.values():
         path = out / f"{recipe.name}.json"
         if not path.exists():
             continue
         found = json.loads(path.read_text())
         rows.append(
             [
-                f"{recipe.name[:2]} {recipe.title}",
-                report.change_in_words(recipe),
+                recipe.name,
+                report.change_in_words(recipe) if recipe in recipes.STEPS else recipe.title,
                 found["data"],
                 f"{found['train']:.2f}",
                 f"{found['last']:.2f}",
@@ -180,13 +180,13 @@ def outcome(out: Path) -> Table:
                 f"{found['minutes']:.1f}",
             ]
         )
-    columns = ["step", "the one change", "data", "train", "test, last epoch", "best epoch"]
+    columns = ["recipe", "the one change", "data", "train", "test, last epoch", "best epoch"]
     columns += ["recorded seeds (MNIST)", "published", "minutes of training"]
     return Table(columns, rows)
 
 
 def _recorded(recipe: recipes.Recipe) -> str:
     try:
-        return report.mean_std(estimate(results.last_accuracies(recipe.name)))
+        return mean_std(estimate(results.last_accuracies(recipe.name)))
     except results.BadResult:  # somebody's own recipe: its runs are not recorded yet
         return "none"

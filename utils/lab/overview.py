@@ -6,7 +6,7 @@ from pathlib import Path
 
 from utils import recipes
 from utils.lab import board, choices, results
-from utils.lab.statistics import estimate, mcnemar, paired_difference
+from utils.lab.statistics import estimate, mcnemar, mean_std, paired_difference
 from utils.recipes import Recipe
 from utils.tables import Table
 
@@ -75,7 +75,7 @@ def show(name: str, folder: Path = results.FOLDER) -> str:
     if len(good) > 1:
         found = estimate([run["test_accuracy_last"] for run in good.values()])
         parts.append(
-            f"Test accuracy, last epoch: {found.mean:.3f} ± {found.std:.3f}, "
+            f"Test accuracy, last epoch: {mean_std(found, 3)}, "
             f"95 % interval [{found.low:.3f}, {found.high:.3f}], {found.n} seeds."
         )
     return "\n\n".join(parts)

@@ -12,8 +12,8 @@ from statistics import mean
 
 from utils import models, receptive_field, recipes
 from utils.files import replacing
-from utils.lab import choices, figures, results
-from utils.lab.statistics import Estimate, estimate, paired_difference
+from utils.lab import choices, designs, figures, results
+from utils.lab.statistics import estimate, mean_std, paired_difference, signed
 from utils.recipes import PUBLISHED, STEPS, TARGETS, Recipe
 from utils.tables import Table
 
@@ -22,16 +22,6 @@ README = ROOT / "README.md"
 
 
 # --------------------------------------------------------------------------- words and numbers
-
-
-def mean_std(found: Estimate, digits: int = 2) -> str:
-    return f"{found.mean:.{digits}f} ± {found.std:.{digits}f}"
-
-
-def signed(found: Estimate) -> str:
-    """A difference with its interval, and a word where the interval contains zero."""
-    text = f"{found.mean:+.2f} [{found.low:+.2f}, {found.high:+.2f}]"
-    return text if found.excludes_zero else f"{text} (within noise)"
 
 
 def change(recipe: Recipe) -> Table:
@@ -106,7 +96,8 @@ def reaches(accuracy: float, target: float) -> bool:
 def targets() -> Table:
     """Each step's target beside what was recorded."""
     rows = []
-    for name, target in TARGETS.items():
+    for name in figures.STEP_NAMES:
+        target = TARGETS[name]
         ours, best = (
             estimate(results.last_accuracies(name)).mean,
             max(results.best_accuracies(name)),
@@ -195,6 +186,8 @@ def sections() -> dict[str, str]:
         "targets": targets().markdown(),
         "engines": engines().markdown(),
         "machine": machine(),
+        "designs": designs.side_by_side().markdown(),
+        "design-targets": designs.targets().markdown(),
         "choices": choices.table(figures.STEP_NAMES).markdown(),
         "summary": code_block(models.summary(model)),
         "receptive-field": receptive_field.table(model).markdown(),

@@ -45,6 +45,17 @@ def paired_difference(before: Sequence[float], after: Sequence[float]) -> Estima
     return estimate(np.subtract(after, before))
 
 
+def mean_std(found: Estimate, digits: int = 2) -> str:
+    """``99.48 ± 0.05``."""
+    return f"{found.mean:.{digits}f} ± {found.std:.{digits}f}"
+
+
+def signed(found: Estimate) -> str:
+    """A difference with its interval, and a word where the interval contains zero."""
+    text = f"{found.mean:+.2f} [{found.low:+.2f}, {found.high:+.2f}]"
+    return text if found.excludes_zero else f"{text} (within noise)"
+
+
 @dataclass(frozen=True)
 class McNemar:
     """Two networks' mistakes on the same images: how many only one of them makes.

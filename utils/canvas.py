@@ -1,0 +1,45 @@
+"""How every picture looks: its width, its colours, where its title stands.
+
+Colours are Okabe and Ito's, which readers with colour-blindness can tell apart; the background
+is opaque, for light and dark pages.
+"""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
+
+BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+PURPLE, GREY = "#CC79A7", "#666666"
+WIDTH = 9.0  # inches: at 100 dots per inch a README's column
+
+
+def figure(rows: int = 1, columns: int = 1, height: float = 3.6, **options):
+    """A figure of the common width and its axes; ``options`` are ``plt.subplots``'."""
+    made, axes = plt.subplots(
+        rows, columns, figsize=(WIDTH, height), layout="constrained", dpi=100, **options
+    )
+    made.set_facecolor("white")
+    plt.close(made)  # the notebook shows what a cell returns; open figures would show twice
+    return made, axes
+
+
+def title(drawn: Figure, finding: str, name: str = "MNIST") -> None:
+    """The finding on top; ``name`` is said where the images are not MNIST's."""
+    drawn.suptitle(finding if name == "MNIST" else f"{finding}\n[{name}]", fontsize=12)
+
+
+def plain(axes) -> None:
+    """Two spines and a faint grid."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_axisbelow(True)
+    axes.grid(alpha=0.25)
+
+
+def log_loss(axes) -> None:
+    """A logarithmic axis for losses, labelled in plain numbers."""
+    axes.set(ylabel="mean cross-entropy per image", yscale="log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("")

@@ -1,0 +1,185 @@
+"""Pictures of many runs side by side, a function each, returning the Figure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
+
+from utils import canvas
+from utils.canvas import BLUE, GREEN, GREY, ORANGE, PURPLE, RED
+from utils.training import History
+
+
+def steps(
+    labels: Sequence[str], runs: Sequence[Sequence[float]], published: Sequence[float]
+) -> Figure:
+    """Last-epoch test accuracy of every seed, its mean ± std, and the published single runs."""
+    if not len(labels) == len(runs) == len(published) or not runs:
+        raise ValueError(f"{len(labels)} labels, {len(runs)} runs, {len(published)} published")
+    figure, axes = canvas.figure(height=4.0)
+    for x, (values, theirs) in enumerate(zip(runs, published, strict=True)):
+        jitter = np.linspace(-0.12, 0.12, len(values))
+        mean, std = np.mean(values), np.std(values, ddof=1)
+        seed = axes.scatter(x + jitter, values, s=22, color=BLUE, alpha=0.45, lw=0)
+        bar = axes.errorbar(x, mean, std, fmt="s", ms=7, capsize=6, color=BLUE, lw=2)
+        cross = axes.scatter(x + 0.28, theirs, marker="x", s=55, color=RED, lw=2)
+        axes.annotate(f"{mean:.2f}", (x, mean), (-44, -4), textcoords="offset points", fontsize=11)
+    handles = [bar, seed, cross]
+    names = ["mean ± standard deviation, last epoch", "one seed, last epoch"]
+    names.append("published: one run, best epoch on the test set")
+    axes.legend(handles, names, frameon=False, loc="lower right", fontsize=9)
+    axes.set_xticks(range(len(labels)), labels)
+    axes.set(ylabel="test accuracy in %", xlim=(-0.6, len(labels) - 0.4))
+    canvas.plain(axes)
+    first, last = np.mean(runs[0]), np.mean(runs[-1])
+    wrong = f"{100 * (100 - first):.0f} to {100 * (100 - last):.0f} mistakes in 10,000 digits"
+    canvas.title(figure, f"One change at a time: from {wrong}, with fewer than 10,000 parameters")
+    return figure
+
+
+def seed_curves(histories: Sequence[History], title: str) -> Figure:
+    """Loss and accuracy per epoch: the mean over seeds, and a band from the least to the most."""
+    if len({len(history) for history in histories}) != 1 or not len(histories[0]):
+        raise ValueError("the histories are empty or of different lengths")
+    figure, (left, right) = canvas.figure(1, 2, height=3.6)
+    epochs = np.arange(1, len(histories[0]) + 1)
+    for color, label, part in ((ORANGE, "train", "train"), (BLUE, "test", "test")):
+        for axes, quantity in ((left, "loss"), (right, "accuracy")):
+            values = np.array([getattr(history, f"{part}_{quantity}") for history in histories])
+            axes.plot(epochs, values.mean(0), "o-", ms=3, color=color, label=label)
+            axes.fill_between(epochs, values.min(0), values.max(0), color=color, alpha=0.25, lw=0)
+            axes.set_xlabel("epoch")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.legend(frameon=False)
+            canvas.plain(axes)
+    canvas.log_loss(left)
+    right.set(ylabel="accuracy in %", ylim=(96.5, 99.8))
+    canvas.title(figure, title)
+    return figure
+
+
+# --------------------------------------------------------------------------- designs
+
+
+def by_size(
+    measured: dict[str, dict[str, tuple[int, Sequence[float]]]],
+    published: dict[str, tuple[int, float]],
+    finding: str,
+) -> Figure:
+    """Test accuracy against parameters, on a logarithmic axis.
+
+    ``measured``: for each way of training, ``{design: (parameters, last epochs of its seeds)}``,
+    drawn as mean ± standard deviation. ``published``: ``{design: (parameters, accuracy)}``.
+    """
+    if not any(measured.values()):
+        raise ValueError("nothing was measured: there is no point to draw")
+    figure, axes = canvas.figure(height=4.6)
+    for (label, found), color, marker in zip(
+        measured.items(), (GREEN, BLUE), ("o", "s"), strict=False
+    ):
+        sizes = [size for size, _ in found.values()]
+        means = [np.mean(values) for _, values in found.values()]
+        spreads = [np.std(values, ddof=1) for _, values in found.values()]
+        look = {"fmt": marker, "ms": 7, "capsize": 4, "color": color}
+        axes.errorbar(sizes, means, spreads, label=f"{label}: mean ± deviation, last epoch", **look)
+        _name(axes, found, sizes, means, color)
+    sizes, single = zip(*published.values(), strict=True)
+    label = "published: one run, best epoch on the test set"
+    axes.scatter(sizes, single, marker="x", s=50, color=RED, lw=2, label=label, zorder=3)
+    _name(axes, published, sizes, single, RED)
+    axes.set(xscale="log", xlabel="parameters", ylabel="test accuracy in %")
+    axes.xaxis.set_major_locator(FixedLocator(_SIZES))
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.legend(frameon=False, loc="lower right", fontsize=9)
+    canvas.plain(axes)
+    canvas.title(figure, finding)
+    return figure
+
+
+_SIZES = [1000, 2000, 3000, 4000, 5000, 7500, 10_000, 15_000, 20_000]  # labelled on the axis
+
+
+def _name(axes, names: Iterable[str], sizes: Sequence, heights: Sequence, color: str) -> None:
+    for name, size, height in zip(names, sizes, heights, strict=True):
+        axes.annotate(
+            name, (size, height), (7, 3), textcoords="offset points", fontsize=9, color=color
+        )
+
+
+def small_multiples(panels: dict[str, dict[str, Sequence[History]]], finding: str) -> Figure:
+    """Test accuracy per epoch, a panel each: ``{panel: {label: runs}}``, mean and range of runs."""
+    if not panels or not all(runs for panel in panels.values() for runs in panel.values()):
+        raise ValueError("a panel has no run to draw")
+    columns = 3
+    lines = -(-len(panels) // columns)
+    figure, grid = canvas.figure(
+        lines, columns, height=1.9 * lines + 0.8, sharex=True, sharey=True, squeeze=False
+    )
+    handles = {}
+    for axes, (title, panel) in zip(grid.flat, panels.items(), strict=False):
+        for (label, runs), color in zip(panel.items(), (BLUE, GREEN, ORANGE), strict=False):
+            values = np.array([run.test_accuracy for run in runs])
+            epochs = np.arange(1, values.shape[1] + 1)
+            (handles[label],) = axes.plot(epochs, values.mean(0), color=color, lw=1.6)
+            axes.fill_between(epochs, values.min(0), values.max(0), color=color, alpha=0.25, lw=0)
+        axes.set_title(title, fontsize=9.5)
+        axes.set_ylim(98, 99.75)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        canvas.plain(axes)
+    for axes in grid.flat[len(panels) :]:
+        axes.axis("off")
+    figure.legend(handles.values(), handles, loc="outside lower center", ncols=3, frameon=False)
+    figure.supxlabel("epoch", fontsize=10)
+    figure.supylabel("test accuracy in %", fontsize=10)
+    canvas.title(figure, finding)
+    return figure
+
+
+def schedules(plans: dict[str, Sequence[float]], epochs: int) -> Figure:
+    """The rate of every step, a line per schedule."""
+    if not plans or not all(map(len, plans.values())):
+        raise ValueError("a plan has no rate: schedules.rates(...) gives one a step")
+    figure, axes = canvas.figure(height=3.6)
+    styles = zip(
+        (GREY, ORANGE, RED, GREEN, PURPLE, BLUE), ("-", "--", ":", "-.", "--", "-"), strict=True
+    )
+    for (label, rates), (color, dashes) in zip(plans.items(), styles, strict=False):
+        at = np.arange(len(rates)) * epochs / len(rates)
+        axes.plot(at, rates, dashes, label=label, color=color, lw=1.8)
+    axes.set(xlabel="epochs trained", ylabel="learning rate", ylim=(0, None), xlim=(0, epochs))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(frameon=False, loc="upper right", fontsize=9)
+    canvas.plain(axes)
+    still = [label for label, rates in plans.items() if rates[-1] > 0.5 * max(rates)]
+    finding = f"{len(plans)} ways to spend one peak rate"
+    if still:
+        finding += f"; only {' and '.join(still)} ends where the steps are still long"
+    canvas.title(figure, finding)
+    return figure
+
+
+def peek(gaps: dict[str, Sequence[float]], finding: str) -> Figure:
+    """Best epoch less last epoch, in points: a row per kind of run, a dot per run."""
+    if not gaps or not all(map(len, gaps.values())):
+        raise ValueError("a row has no run to draw")
+    figure, axes = canvas.figure(height=0.9 * len(gaps) + 1.3)
+    random = np.random.default_rng(0)
+    for row, values in enumerate(gaps.values()):
+        jitter = random.uniform(-0.25, 0.25, len(values))  # many runs share a value
+        dot = axes.scatter(values, row + jitter, s=18, color=BLUE, alpha=0.45, lw=0)
+        mean = axes.scatter(np.mean(values), row, marker="|", s=700, color=RED, lw=2.5)
+        text, place = f"{np.mean(values):.3f}", (np.mean(values), row - 0.3)
+        axes.annotate(text, place, (0, 2), textcoords="offset points", ha="center", color=RED)
+    labels = [f"{label} ({len(values)} runs)" for label, values in gaps.items()]
+    axes.set_yticks(range(len(gaps)), labels)
+    axes.set(xlabel="best epoch on the test set less last epoch, in points", xlim=(-0.01, None))
+    axes.set_ylim(len(gaps) - 0.5, -0.65)
+    key = {"frameon": False, "markerscale": 0.6}
+    figure.legend([dot, mean], ["one run", "mean"], loc="outside right center", **key)
+    canvas.plain(axes)
+    canvas.title(figure, finding)
+    return figure
