@@ -338,6 +338,8 @@ def prepare(
     device = torch.device(device or training.default_device())
     weights_seed, dropout_seed, loader_seed = loaders.streams(seed, 3)
     model = build_model(recipe, weights_seed).to(device)
+    if device.type != "mps":  # a fifth to a twentieth of an epoch; MPS gains nothing by it
+        model = model.to(memory_format=torch.channels_last)
     optimizer = build_optimizer(recipe, model)
     train_loader, test_loader = build_loaders(recipe, images, loader_seed, device)
     torch.manual_seed(dropout_seed)
@@ -364,8 +366,8 @@ def build_model(recipe: Recipe, seed: int = 0) -> nn.Module:
 
 def build_optimizer(recipe: Recipe, model: nn.Module) -> Optimizer:
     if recipe.optimizer == "adam":
-        return Adam(model.parameters(), lr=recipe.lr, betas=(recipe.momentum, 0.999))
-    return SGD(model.parameters(), lr=recipe.lr, momentum=recipe.momentum)
+        return Adam(model.parameters(), recipe.lr, betas=(recipe.momentum, 0.999), fused=True)
+    return SGD(model.parameters(), recipe.lr, momentum=recipe.momentum, fused=True)
 
 
 def build_average(recipe: Recipe, model: nn.Module) -> AveragedModel | None:
