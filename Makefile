@@ -1,4 +1,4 @@
-# make run · test · lab · results · notebooks · report · lint · fork
+# make run · test · bench · lab · results · notebooks · report · lint · fork
 # Each target makes its own .venv first; `make PYTHON=python3.13 …` chooses the interpreter.
 PYTHON ?= python3
 VENV := .venv
@@ -10,16 +10,20 @@ export MNIST_ROOT := $(abspath ../shared/data)
 endif
 endif
 
-.PHONY: run test lab results notebooks report lint format fork clean
+.PHONY: run test bench lab results notebooks report lint format fork clean
 .DEFAULT_GOAL := run
 
-# Train the four steps at full size; pages to build/, then the experiment table.
+# Run every notebook at full size; pages to build/, then the experiment table.
 run: $(VENV)/ready
 	$(BIN)/python -m utils.lab notebooks
 
 # All tests: units, and every notebook in smoke size against its stored outputs.
 test: $(VENV)/test-ready
 	$(BIN)/python -m pytest --nbval
+
+# Time an epoch of ours beside the usual ways to load digits.
+bench: $(VENV)/ready
+	$(BIN)/python -m utils.lab bench --batch-sizes 128 256
 
 # Open the notebooks.
 lab: $(VENV)/ready

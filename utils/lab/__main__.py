@@ -74,6 +74,17 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("after", help="recipe")
     command("report", "rewrite the README's tables and assets/figures from the recorded runs")
 
+    bench = command("bench", "time an epoch of every way to load digits, ours and the usual ones")
+    bench.add_argument("--repeats", type=int, default=5, help="turns of every way (default 5)")
+    bench.add_argument(
+        "--batch-sizes",
+        type=int,
+        nargs="*",
+        default=[],
+        metavar="SIZE",
+        help="beside each design's own",
+    )
+
     pages = command("notebooks", "execute the notebooks at full size into build/", "01_skeleton")
     pages.add_argument("names", nargs="*", help="notebooks without .ipynb (default: all)")
     pages.add_argument("--jobs", type=int, help="how many at a time (default: one per core)")
@@ -119,6 +130,12 @@ def main(arguments: list[str] | None = None) -> int:
             if chosen.names:
                 paths = [notebooks.FOLDER / f"{name}.ipynb" for name in chosen.names]
             return 1 if notebooks.run(paths, notebooks.BUILD, chosen.in_place, chosen.jobs) else 0
+        elif chosen.command == "bench":
+            from utils.lab import bench  # here: nothing else needs torchvision
+
+            measured = bench.measure(repeats=chosen.repeats, batch_sizes=chosen.batch_sizes)
+            bench.write(measured)
+            print(f"{bench.table(measured)}\n\n{bench.ratios(measured)}")
         elif chosen.command == "report":
             report.write()
         elif chosen.command == "show":

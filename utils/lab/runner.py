@@ -32,7 +32,7 @@ def run(
 ) -> dict:
     """Train and evaluate once; return the result as plain data (see ``results.KEYS``)."""
     device = torch.device(device or training.default_device())
-    commit, versions = _git_commit(), _versions()  # what is running, not what it becomes
+    commit, found = _git_commit(), versions()  # what is running, not what it becomes
     behaviour = fingerprint.fingerprint(recipe)
     started = time.perf_counter()
     setup = recipes.prepare(recipe, images, seed, device)
@@ -57,8 +57,8 @@ def run(
         "misclassified": answers.mistakes().as_lists(),
         "seconds": round(time.perf_counter() - started, 1),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {"python": platform.python_version(), **versions},
-        "machine": _machine(device),
+        "versions": {"python": platform.python_version(), **found},
+        "machine": machine(device),
         "device": device.type,
         "threads": torch.get_num_threads(),
         "git_commit": commit,
@@ -66,11 +66,13 @@ def run(
     }
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """The versions of the packages that decide a run's numbers."""
     return {package: version(package) for package in PACKAGES}
 
 
-def _machine(device: torch.device) -> str:
+def machine(device: torch.device) -> str:
+    """The GPU's name, or the processor's and its number of cores."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     model = platform.processor() or platform.machine()

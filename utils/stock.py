@@ -1,0 +1,56 @@
+"""The usual version of this exercise, for comparison: torchvision's data set and transforms.
+
+What most texts write: ``MNIST`` → ``ToTensor`` → ``Normalize`` in a ``DataLoader``, image by image,
+and layers and optimizer as torch makes them by default.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from torchvision import datasets, transforms
+from torchvision.transforms import InterpolationMode
+
+from utils import checks, models
+from utils.data import MEAN, STD
+
+
+class TorchvisionMNIST(datasets.MNIST):
+    """``torchvision.datasets.MNIST`` over images that are in memory already."""
+
+    def __init__(self, images: Tensor, labels: Tensor, transform):
+        checks.images(images, labels)
+        self.data, self.targets = images, labels
+        self.transform, self.target_transform = transform, None
+
+
+def torchvision_loader(
+    images: Tensor, labels: Tensor, *, batch_size: int, augmented: bool = False
+) -> DataLoader:
+    """Shuffled batches of ``images`` uint8 ``[N, 28, 28]``, one PIL image at a time.
+
+    ``augmented`` adds rotation by up to 6 degrees and, on every second image, a perspective
+    distortion of 0.2: what ``augmentation.rotate_perspective`` has, in torchvision's words.
+    """
+    steps = [transforms.ToTensor(), transforms.Normalize((MEAN,), (STD,))]
+    if augmented:
+        bilinear = InterpolationMode.BILINEAR
+        steps = [
+            transforms.RandomRotation(6, interpolation=bilinear, fill=33),
+            transforms.RandomPerspective(0.2, p=0.5, interpolation=bilinear),
+            *steps,
+        ]
+    dataset = TorchvisionMNIST(images, labels, transforms.Compose(steps))
+    return DataLoader(dataset, batch_size=batch_size, shuffle=True)
+
+
+def as_torch_makes_it(model: nn.Module) -> nn.Module:
+    """A copy of ``model`` with torch's own dropout and memory format."""
+    plain = copy.deepcopy(model).to(memory_format=torch.contiguous_format)
+    for name, layer in plain.named_children():
+        if isinstance(layer, models.Dropout):
+            setattr(plain, name, nn.Dropout(layer.p))
+    return plain
