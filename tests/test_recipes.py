@@ -125,7 +125,7 @@ def test_the_common_recipe_is_common_but_for_the_network(common):
 @pytest.mark.parametrize(
     ("study", "base", "changed"),
     [
-        *((study, recipes.DESIGN_E2, {"schedule", "lr"}) for study in recipes.SCHEDULER_STUDY),
+        *((study, recipes.DESIGN_E2, {"schedule"}) for study in recipes.SCHEDULER_STUDY),
         (recipes.BATCH_STUDY, recipes.LR_SCHEDULE, {"batch_size"}),
         *(
             (study, recipes.COMMONS[letter], {"augmentation"})

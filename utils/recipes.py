@@ -106,8 +106,8 @@ STOCK_AUGMENTATION = step(
     AUGMENTATION, "03_augmentation_stock", "Augmentation, stock engine", engine="albumentations"
 )
 
-# The other published designs, each trained as its text says. Where it says nothing (rates,
-# momentum, the dropout of E2, the kind of augmentation) the numbers are ours.
+# The other published designs, each trained as its text says. Where it says nothing the choice is
+# ours: A's optimizer and schedule, E's rates, momentum, E2's dropout, the kind of augmentation.
 DESIGN_A = Recipe(
     "design_a",
     "Design A",
@@ -151,7 +151,7 @@ DESIGN_D = Recipe(
     max_grad_norm=None,
 )
 DESIGN_E1 = Recipe(
-    "design_e1", "Design E1", model="squeeze_5k", batch_norm=True, max_grad_norm=None
+    "design_e1", "Design E1", model="squeeze_5k", batch_norm=True, lr=0.1, max_grad_norm=None
 )
 DESIGN_E2 = step(
     DESIGN_E1,
@@ -161,13 +161,13 @@ DESIGN_E2 = step(
     dropout=0.05,
     augmentation="rotate_perspective",
 )
-DESIGN_E3 = step(DESIGN_E2, "design_e3", "Design E3", lr=0.2, schedule="one_cycle")
+DESIGN_E3 = step(DESIGN_E2, "design_e3", "Design E3", schedule="one_cycle")
 DESIGNS = (
     DESIGN_A, DESIGN_C1, DESIGN_C2, DESIGN_C3, DESIGN_D, DESIGN_E1, DESIGN_E2, DESIGN_E3,
 )  # fmt: skip
 
-# Each design once more under one recipe, the best that validation found for all of them together:
-# what is compared then is the network.
+# Each design once more under one recipe: what is compared then is the network. B2's is also B3's
+# and B4's, C2's also C3's, E2's also E3's.
 COMMON = {
     "augmentation": "affine",
     "batch_size": 64,
@@ -182,7 +182,8 @@ COMMONS = {
     letter: step(design, f"common_{letter}", f"Design {letter.upper()}, common recipe", **COMMON)
     for letter, design in (
         ("a", DESIGN_A),
-        ("b", REGULARIZATION),
+        ("b1", SKELETON),
+        ("b2", REGULARIZATION),
         ("c1", DESIGN_C1),
         ("c2", DESIGN_C2),
         ("d", DESIGN_D),
@@ -193,7 +194,7 @@ COMMONS = {
 
 # Claims that the published texts make in passing, each tried by one change.
 SCHEDULER_STUDY = tuple(
-    step(DESIGN_E2, f"study_{name}", f"Design E2, {name} schedule", schedule=name, lr=0.1)
+    step(DESIGN_E2, f"study_{name}", f"Design E2, {name} schedule", schedule=name)
     for name in ("step", "plateau", "exponential")
 )
 BATCH_STUDY = step(LR_SCHEDULE, "study_batch_256", "Step 04, batches of 256", batch_size=256)
