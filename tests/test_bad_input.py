@@ -182,6 +182,22 @@ WRONG_CALLS = {
         r"the image is \[4, 28, 28\], expected \[28, 28\]",
     ),
     "runs": (lambda: comparisons.steps(["one"], [], []), "1 labels, 0 runs, 0 published"),
+    "measured": (lambda: comparisons.by_size({"one": {}}, {}, ""), "nothing was measured"),
+    "ways": (
+        lambda: comparisons.by_size({key: {"A": (1, [1, 2])} for key in "abc"}, {}, ""),
+        "3 ways of training, expected at most 2",
+    ),
+    "panels": (lambda: comparisons.small_multiples({"a": {"one": []}}, ""), "has no run to draw"),
+    "lines": (
+        lambda: comparisons.small_multiples({"a": {key: [History()] for key in "abcd"}}, ""),
+        "a panel has more than 3 lines",
+    ),
+    "plans": (lambda: comparisons.schedules({"a": []}, 2), "a plan has no rate"),
+    "many plans": (
+        lambda: comparisons.schedules({key: [0.1] for key in "abcdefg"}, 2),
+        "7 schedules, expected at most 6",
+    ),
+    "gaps": (lambda: comparisons.peek({"a": []}, ""), "a row has no run to draw"),
     "histories": (lambda: comparisons.seed_curves([History()], ""), "the histories are empty"),
     # recipes
     "recipe": (lambda: recipes.get("02_regularisation"), "did you mean '02_regularization'"),

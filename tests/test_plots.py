@@ -68,6 +68,16 @@ def of_no_set():
         "network": plots.network(model),
         "steps": comparisons.steps(["a", "b"], [[99.0, 99.1], [99.4, 99.5]], [98.9, 99.5]),
         "seed_curves": comparisons.seed_curves([history(), history()], "two seeds"),
+        "by_size": comparisons.by_size(
+            {"one": {"A": (3000, [99.0, 99.1])}, "two": {"A": (3000, [99.2, 99.4])}},
+            {"A": (3000, 99.5), "B": (9000, 99.1)},
+            "a finding",
+        ),
+        "small_multiples": comparisons.small_multiples(
+            {f"panel {n}": {"one": [history(), history()]} for n in range(4)}, "a finding"
+        ),
+        "schedules": comparisons.schedules({"flat": [0.1] * 4, "down": [0.1, 0.05, 0.01]}, 2),
+        "peek": comparisons.peek({"one": [0.1, 0.0], "two": [0.3]}, "a finding"),
     }
 
 
@@ -97,7 +107,7 @@ def test_charts_label_their_axes(on_mnist, name):
 
 def test_charts_of_no_set_label_their_axes():
     charts = of_no_set()
-    for name in ("learning_rate", "seed_curves"):
+    for name in ("learning_rate", "seed_curves", "by_size", "schedules"):
         assert all(axes.get_xlabel() and axes.get_ylabel() for axes in charts[name].axes), name
     assert charts["steps"].axes[0].get_ylabel() == "test accuracy in %"
 
@@ -118,6 +128,7 @@ def test_titles_say_what_was_found(on_mnist):
     assert "7 of 1,000 wrong" in title(on_mnist["confusion_matrix"])
     assert "7 of 1,000 wrong, 0 of them with over 90 %" in title(on_mnist["misclassified"])
     assert "9,264 parameters; one output sees 28 × 28" in title(of_no_set()["network"])
+    assert title(of_no_set()["schedules"]).endswith("above half of it in the end: flat")
 
 
 def test_the_learning_rate_title_holds_the_true_peak():

@@ -6,9 +6,14 @@ is opaque, for light and dark pages.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
+
+from utils import checks
 
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PURPLE, GREY = "#CC79A7", "#666666"
@@ -43,3 +48,16 @@ def log_loss(axes) -> None:
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter("")
+
+
+def rates(axes, plans: dict[str, Sequence[float]], epochs: int, styles: Sequence[dict]) -> None:
+    """The learning rate of every step over ``epochs``, a line per plan in its style."""
+    checks.whole(1, epochs=epochs)
+    if not plans or not all(map(len, plans.values())):
+        raise ValueError("a plan has no rate: schedules.rates(...) gives one a step")
+    for (label, plan), style in zip(plans.items(), styles, strict=True):
+        axes.plot(np.arange(len(plan)) * epochs / len(plan), plan, label=label, **style)
+    axes.set(xlabel="epochs trained", ylabel="learning rate", ylim=(0, None), xlim=(0, epochs))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(frameon=False, fontsize=9)
+    plain(axes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -45,12 +45,10 @@ def seed_curves(histories: Sequence[History], title: str) -> Figure:
     if len({len(history) for history in histories}) != 1 or not len(histories[0]):
         raise ValueError("the histories are empty or of different lengths")
     figure, (left, right) = canvas.figure(1, 2, height=3.6)
-    epochs = np.arange(1, len(histories[0]) + 1)
     for color, label, part in ((ORANGE, "train", "train"), (BLUE, "test", "test")):
         for axes, quantity in ((left, "loss"), (right, "accuracy")):
-            values = np.array([getattr(history, f"{part}_{quantity}") for history in histories])
-            axes.plot(epochs, values.mean(0), "o-", ms=3, color=color, label=label)
-            axes.fill_between(epochs, values.min(0), values.max(0), color=color, alpha=0.25, lw=0)
+            values = [getattr(history, f"{part}_{quantity}") for history in histories]
+            _band(axes, values, color, marker="o", ms=3, label=label)
             axes.set_xlabel("epoch")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.legend(frameon=False)
@@ -59,6 +57,15 @@ def seed_curves(histories: Sequence[History], title: str) -> Figure:
     right.set(ylabel="accuracy in %", ylim=(96.5, 99.8))
     canvas.title(figure, title)
     return figure
+
+
+def _band(axes, runs: Sequence[Sequence[float]], color: str, **look):
+    """The mean of ``runs`` per epoch, and a band from the least to the most."""
+    values = np.array(runs)
+    epochs = np.arange(1, values.shape[1] + 1)
+    (line,) = axes.plot(epochs, values.mean(0), color=color, lw=1.6, **look)
+    axes.fill_between(epochs, values.min(0), values.max(0), color=color, alpha=0.25, lw=0)
+    return line
 
 
 # --------------------------------------------------------------------------- designs
@@ -74,22 +81,29 @@ def by_size(
     ``measured``: for each way of training, ``{design: (parameters, last epochs of its seeds)}``,
     drawn as mean ± standard deviation. ``published``: ``{design: (parameters, accuracy)}``.
     """
-    if not any(measured.values()):
+    if not measured or not all(measured.values()):
         raise ValueError("nothing was measured: there is no point to draw")
-    figure, axes = canvas.figure(height=4.6)
-    for (label, found), color, marker in zip(
-        measured.items(), (GREEN, BLUE), ("o", "s"), strict=False
-    ):
-        sizes = [size for size, _ in found.values()]
+    figure, axes = canvas.figure(height=4.8)
+    styles = ((GREEN, "o", 0.985), (BLUE, "s", 1.015))  # moved apart: they share their sizes
+    if len(measured) > len(styles):
+        raise ValueError(f"{len(measured)} ways of training, expected at most {len(styles)}")
+    for (label, found), (color, marker, aside) in zip(measured.items(), styles, strict=False):
+        sizes = [size * aside for size, _ in found.values()]
         means = [np.mean(values) for _, values in found.values()]
         spreads = [np.std(values, ddof=1) for _, values in found.values()]
-        look = {"fmt": marker, "ms": 7, "capsize": 4, "color": color}
+        look = {"fmt": marker, "ms": 6, "capsize": 3, "color": color, "alpha": 0.85}
         axes.errorbar(sizes, means, spreads, label=f"{label}: mean ± deviation, last epoch", **look)
-        _name(axes, found, sizes, means, color)
     sizes, single = zip(*published.values(), strict=True)
-    label = "published: one run, best epoch on the test set"
+    label = "published: one run, the test set watched every epoch"
     axes.scatter(sizes, single, marker="x", s=50, color=RED, lw=2, label=label, zorder=3)
-    _name(axes, published, sizes, single, RED)
+    for name, (size, accuracy) in published.items():
+        place = {"xytext": (7, -3), "textcoords": "offset points", "fontsize": 9, "color": RED}
+        axes.annotate(name, (size, accuracy), **place)
+    names = next(iter(measured.values()))
+    bottom = axes.get_ylim()[0]
+    for name, (size, _) in names.items():
+        place = {"xytext": (0, 4), "textcoords": "offset points", "fontsize": 9, "rotation": 90}
+        axes.annotate(name, (size, bottom), ha="center", va="bottom", color=GREY, **place)
     axes.set(xscale="log", xlabel="parameters", ylabel="test accuracy in %")
     axes.xaxis.set_major_locator(FixedLocator(_SIZES))
     axes.xaxis.set_major_formatter("{x:,.0f}")
@@ -103,17 +117,13 @@ def by_size(
 _SIZES = [1000, 2000, 3000, 4000, 5000, 7500, 10_000, 15_000, 20_000]  # labelled on the axis
 
 
-def _name(axes, names: Iterable[str], sizes: Sequence, heights: Sequence, color: str) -> None:
-    for name, size, height in zip(names, sizes, heights, strict=True):
-        axes.annotate(
-            name, (size, height), (7, 3), textcoords="offset points", fontsize=9, color=color
-        )
-
-
 def small_multiples(panels: dict[str, dict[str, Sequence[History]]], finding: str) -> Figure:
     """Test accuracy per epoch, a panel each: ``{panel: {label: runs}}``, mean and range of runs."""
     if not panels or not all(runs for panel in panels.values() for runs in panel.values()):
         raise ValueError("a panel has no run to draw")
+    colors = (BLUE, GREEN, ORANGE)
+    if max(map(len, panels.values())) > len(colors):
+        raise ValueError(f"a panel has more than {len(colors)} lines")
     columns = 3
     lines = -(-len(panels) // columns)
     figure, grid = canvas.figure(
@@ -121,11 +131,8 @@ def small_multiples(panels: dict[str, dict[str, Sequence[History]]], finding: st
     )
     handles = {}
     for axes, (title, panel) in zip(grid.flat, panels.items(), strict=False):
-        for (label, runs), color in zip(panel.items(), (BLUE, GREEN, ORANGE), strict=False):
-            values = np.array([run.test_accuracy for run in runs])
-            epochs = np.arange(1, values.shape[1] + 1)
-            (handles[label],) = axes.plot(epochs, values.mean(0), color=color, lw=1.6)
-            axes.fill_between(epochs, values.min(0), values.max(0), color=color, alpha=0.25, lw=0)
+        for (label, runs), color in zip(panel.items(), colors, strict=False):
+            handles[label] = _band(axes, [run.test_accuracy for run in runs], color)
         axes.set_title(title, fontsize=9.5)
         axes.set_ylim(98, 99.75)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -140,24 +147,20 @@ def small_multiples(panels: dict[str, dict[str, Sequence[History]]], finding: st
 
 
 def schedules(plans: dict[str, Sequence[float]], epochs: int) -> Figure:
-    """The rate of every step, a line per schedule."""
-    if not plans or not all(map(len, plans.values())):
-        raise ValueError("a plan has no rate: schedules.rates(...) gives one a step")
+    """The rate of every step, a line per schedule; up to six of one peak rate."""
     figure, axes = canvas.figure(height=3.6)
-    styles = zip(
-        (GREY, ORANGE, RED, GREEN, PURPLE, BLUE), ("-", "--", ":", "-.", "--", "-"), strict=True
-    )
-    for (label, rates), (color, dashes) in zip(plans.items(), styles, strict=False):
-        at = np.arange(len(rates)) * epochs / len(rates)
-        axes.plot(at, rates, dashes, label=label, color=color, lw=1.8)
-    axes.set(xlabel="epochs trained", ylabel="learning rate", ylim=(0, None), xlim=(0, epochs))
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend(frameon=False, loc="upper right", fontsize=9)
-    canvas.plain(axes)
-    still = [label for label, rates in plans.items() if rates[-1] > 0.5 * max(rates)]
-    finding = f"{len(plans)} ways to spend one peak rate"
-    if still:
-        finding += f"; only {' and '.join(still)} ends where the steps are still long"
+    colors, dashes = (GREY, ORANGE, RED, GREEN, PURPLE, BLUE), ("-", "--", ":", "-.", "--", "-")
+    if len(plans) > len(colors):
+        raise ValueError(
+            f"{len(plans)} schedules, expected at most {len(colors)}: draw two figures"
+        )
+    styles = [
+        {"color": color, "ls": dash, "lw": 1.8} for color, dash in zip(colors, dashes, strict=True)
+    ]
+    canvas.rates(axes, plans, epochs, styles[: len(plans)])
+    ends = {label: rates[-1] / max(rates) for label, rates in plans.items()}
+    high = " and ".join(label for label, share in ends.items() if share > 0.5) or "none"
+    finding = f"{len(plans)} ways to spend one peak rate; still above half of it in the end: {high}"
     canvas.title(figure, finding)
     return figure
 

@@ -86,17 +86,9 @@ def augmented_samples(original: Tensor, engines: dict[str, Sequence[Tensor]], na
 
 def learning_rate(plans: dict[str, Sequence[float]], epochs: int) -> Figure:
     """The rate of every step over ``epochs``, a line per plan; the last plan is the one in use."""
-    checks.whole(1, epochs=epochs)
-    if not plans or not all(map(len, plans.values())):
-        raise ValueError("a plan has no rate: schedules.rates(...) gives one a step")
     figure, axes = canvas.figure(height=2.8)
     styles = [{"ls": "--", "color": GREY}] * (len(plans) - 1) + [{"color": BLUE, "lw": 2}]
-    for (label, rates), style in zip(plans.items(), styles, strict=True):
-        axes.plot(np.arange(len(rates)) * epochs / len(rates), rates, label=label, **style)
-    axes.set(xlabel="epochs trained", ylabel="learning rate", ylim=(0, None), xlim=(0, epochs))
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend(frameon=False)
-    canvas.plain(axes)
+    canvas.rates(axes, plans, epochs, styles)
     label, rates = list(plans.items())[-1]
     top = max(range(len(rates)), key=rates.__getitem__)
     after = f"{rates[top]:.3g} after {top * epochs / len(rates):.1f} epochs"

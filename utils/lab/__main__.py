@@ -7,8 +7,9 @@ import re
 import sys
 from pathlib import Path
 
-from utils import recipes
-from utils.lab import choices, grid, overview, report, results
+from utils import recipes, training
+from utils.files import write_json
+from utils.lab import choices, grid, overview, report, results, timings
 
 
 def seeds(text: str) -> list[int]:
@@ -84,6 +85,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SIZE",
         help="beside each design's own",
     )
+    bench.add_argument(
+        "--record", action="store_true", help="write assets/bench.json, which the tables show"
+    )
 
     pages = command("notebooks", "execute the notebooks at full size into build/", "01_skeleton")
     pages.add_argument("names", nargs="*", help="notebooks without .ipynb (default: all)")
@@ -102,6 +106,21 @@ def _add_machines(parser: argparse.ArgumentParser) -> None:
 def _machines(chosen: argparse.Namespace) -> dict:
     names = ("jobs", "cluster", "threads", "device")
     return {name: getattr(chosen, name) for name in names}
+
+
+def _bench(repeats: int, batch_sizes: list[int], record: bool) -> None:
+    from utils.lab import bench  # here: torchvision takes a second to import
+
+    images, device = bench.share(), training.default_device()
+    if record:
+        timings.check_recordable(images, device, repeats)
+    loading = bench.measure(repeats=repeats, batch_sizes=batch_sizes, images=images, device=device)
+    measured = {"loading": loading}
+    if record:
+        measured["recipes"] = bench.measure_recipes(repeats=repeats, images=images)
+    path = timings.PATH if record else Path("build") / timings.PATH.name
+    write_json(measured, path)
+    print(f"{timings.table(loading)}\n\n{timings.ratios(loading)}\n\n{path}")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -131,11 +150,7 @@ def main(arguments: list[str] | None = None) -> int:
                 paths = [notebooks.FOLDER / f"{name}.ipynb" for name in chosen.names]
             return 1 if notebooks.run(paths, notebooks.BUILD, chosen.in_place, chosen.jobs) else 0
         elif chosen.command == "bench":
-            from utils.lab import bench  # here: nothing else needs torchvision
-
-            measured = bench.measure(repeats=chosen.repeats, batch_sizes=chosen.batch_sizes)
-            bench.write(measured)
-            print(f"{bench.table(measured)}\n\n{bench.ratios(measured)}")
+            _bench(chosen.repeats, chosen.batch_sizes, chosen.record)
         elif chosen.command == "report":
             report.write()
         elif chosen.command == "show":

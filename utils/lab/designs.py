@@ -5,17 +5,26 @@ Every table reads the recorded runs and nothing else; ``BadResult`` where a run 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from statistics import mean
 
 from matplotlib.figure import Figure
 
 from utils import comparisons, models, receptive_field, recipes, schedules
-from utils.lab import results
-from utils.lab.statistics import Estimate, estimate, mean_std, paired_difference, signed
-from utils.recipes import COMMONS, DESIGNS, PUBLISHED, STEPS, TARGETS, Recipe
+from utils.lab import results, timings
+from utils.lab.statistics import (
+    Estimate,
+    estimate,
+    mean_std,
+    paired_difference,
+    reaches,
+    signed,
+)
+from utils.recipes import COMMON, COMMONS, DESIGNS, PUBLISHED, STEPS, TARGETS, Recipe
 from utils.tables import Table
 
+NAMED_PAIRS = ((4, 9), (2, 5), (8, 9), (1, 7), (1, 2))  # confused, says B's analysis
+LEAST = 3  # seeds of everything that a table shows
 ALL = tuple(sorted((*STEPS, *DESIGNS), key=lambda recipe: PUBLISHED[recipe.name].source))
 
 
@@ -24,21 +33,20 @@ def label(recipe: Recipe) -> str:
     return PUBLISHED[recipe.name].source
 
 
-def common_of(recipe: Recipe) -> Recipe | None:
-    """The recipe that trains the same network under the common settings, where there is one."""
-    for common in COMMONS.values():
-        if (common.model, common.batch_norm) == (recipe.model, recipe.batch_norm):
-            return common
-    return None
+def common_of(recipe: Recipe) -> Recipe:
+    """The recipe that trains the same network under the common settings."""
+    network = (recipe.model, recipe.batch_norm)
+    (found,) = (c for c in COMMONS.values() if (c.model, c.batch_norm) == network)
+    return found
 
 
 def recorded(recipe: Recipe) -> list[dict]:
-    """Every recorded seed of ``recipe``; ``BadResult`` for fewer than 2."""
+    """Every recorded seed of ``recipe``; ``BadResult`` for fewer than ``LEAST``."""
     runs = list(results.recorded(recipe).values())
-    if len(runs) < 2:
+    if len(runs) < LEAST:
         raise results.BadResult(
-            f"{recipe.name} has {len(runs)} recorded runs, a table needs 2: "
-            f"python -m utils.lab run {recipe.name} --seeds 0-2"
+            f"{recipe.name} has {len(runs)} recorded runs, a table needs {LEAST}: "
+            f"python -m utils.lab run {recipe.name} --seeds 0-{LEAST - 1}"
         )
     return runs
 
@@ -53,13 +61,15 @@ def best(recipe: Recipe) -> list[float]:
     return [run["test_accuracy_best"] for run in recorded(recipe)]
 
 
+def confused(run: dict, a: int, b: int) -> int:
+    """How many images of one of two digits a recorded run took for the other."""
+    wrong = run["misclassified"]
+    both = zip(wrong["labels"], wrong["predictions"], strict=True)
+    return sum({true, taken} == {a, b} for true, taken in both)
+
+
 def parameters(recipe: Recipe) -> int:
     return models.count_parameters(recipes.build_model(recipe))
-
-
-def seconds(recipe: Recipe) -> float:
-    """Training seconds of an epoch on one thread, the mean over the recorded runs."""
-    return mean(mean(run["history"]["seconds"]) for run in recorded(recipe))
 
 
 # --------------------------------------------------------------------------- the designs
@@ -67,8 +77,9 @@ def seconds(recipe: Recipe) -> float:
 
 def networks() -> Table:
     """What every design is, and how it is trained under its own recipe."""
-    columns = ["design", "network", "parameters", "receptive field", "multiply-adds"]
-    columns += ["batch", "epochs", "learning rate", "dropout", "augmentation"]
+    columns = ["design", "network", "parameters", "receptive field", "million multiply-adds"]
+    columns += ["batch", "epochs", "optimizer", "learning rate", "gradient bound", "dropout"]
+    columns += ["augmentation"]
     rows = []
     for recipe in ALL:
         model = recipes.build_model(recipe)
@@ -78,10 +89,12 @@ def networks() -> Table:
                 f"`{recipe.model}`" + ("" if recipe.batch_norm else ", no batch norm"),
                 f"{models.count_parameters(model):,}",
                 receptive_field.final(model),
-                f"{models.count_multiply_adds(model) / 1e6:.2f} M",
+                f"{models.count_multiply_adds(model) / 1e6:.2f}",
                 recipe.batch_size,
                 recipe.epochs,
+                recipe.optimizer,
                 f"{recipe.schedule}, {recipe.lr:g}",
+                recipes.shown(recipe.max_grad_norm),
                 recipes.shown(recipe.dropout),
                 recipes.shown(recipe.augmentation),
             ]
@@ -89,24 +102,32 @@ def networks() -> Table:
     return Table(columns, rows)
 
 
+def common_recipe() -> Table:
+    """What all networks share under the common recipe."""
+    return Table(
+        ["setting", "value"], [[name, recipes.shown(value)] for name, value in COMMON.items()]
+    )
+
+
 def side_by_side() -> Table:
     """Every design: what was published, what its recipe gives here, and the common one."""
-    columns = ["design", "parameters", "published: one run, best epoch"]
+    columns = ["design", "parameters", "published", "its epoch"]
     columns += ["best epoch: mean (highest)", "last epoch", "last epoch, common recipe"]
     columns += ["seconds per epoch"]
     return Table(columns, [_row(recipe) for recipe in ALL])
 
 
 def _row(recipe: Recipe) -> list[str]:
-    common, highest = common_of(recipe), best(recipe)
+    published, highest = PUBLISHED[recipe.name], best(recipe)
     return [
         f"{label(recipe)} {recipe.title if recipe in STEPS else f'`{recipe.model}`'}",
         f"{parameters(recipe):,}",
-        f"{PUBLISHED[recipe.name].test:.2f}",
+        f"{published.test:.2f}",
+        published.protocol,
         f"{mean(highest):.2f} ({max(highest):.2f})",
         _over_seeds(recipe),
-        _over_seeds(common) if common else "",
-        f"{seconds(recipe):.1f}",
+        _over_seeds(common_of(recipe)),
+        f"{timings.seconds_of(recipe):.1f}",
     ]
 
 
@@ -115,68 +136,95 @@ def _over_seeds(recipe: Recipe) -> str:
     return f"{mean_std(estimate(values))} ({len(values)})".replace(" ", "\u00a0")
 
 
+def on_equal_terms() -> Table:
+    """Every network under the common recipe, and what the largest has over it."""
+    ranked = sorted(COMMONS.values(), key=parameters)
+    largest = max((c for c in ranked if c.batch_norm), key=parameters)
+    rows = [
+        [
+            letters(common),
+            f"{parameters(common):,}",
+            _over_seeds(common),
+            "" if common is largest else signed(paired(common, largest)),
+        ]
+        for common in ranked
+    ]
+    gap = f"{letters(largest)} less this [95 % interval]"
+    return Table(["network of", "parameters", "last epoch", gap], rows)
+
+
+def letters(common: Recipe) -> str:
+    """The stages whose network a common recipe trains: ``C2, C3``."""
+    return ", ".join(label(recipe) for recipe in ALL if common_of(recipe) is common)
+
+
 def targets() -> Table:
     """What was set for the designs, beside what was recorded."""
     rows = []
     for recipe in DESIGNS:
         least, ours = PUBLISHED[recipe.name].test, max(best(recipe))
         what = f"{label(recipe)}: best epoch of a seed, as published"
-        rows.append([what, f"≥ {least:.2f}", f"{ours:.2f}", _met(ours, least)])
+        rows.append([what, f"≥ {least:.2f}", f"{ours:.2f}", missed(ours, least)])
     late = max(min(run["history"]["test_correct"][-5:]) for run in recorded(recipes.DESIGN_E3))
     late = 100 * late / results.SAMPLES[1]
-    rows.append(
-        ["E3: each of the last 5 epochs of a seed", "≥ 99.40", f"{late:.2f}", _met(late, 99.40)]
-    )
+    what = "E3: each of the last 5 epochs of a seed"
+    rows.append([what, "≥ 99.40", f"{late:.2f}", missed(late, 99.40)])
     for common in COMMONS.values():
         if common.name in TARGETS:
             ours, least = mean(accuracies(common)), TARGETS[common.name]
             what = f"{common.title}: mean of the last epoch"
-            rows.append([what, f"≥ {least:.2f}", f"{ours:.3f}", _met(ours, least)])
-    return Table(["target", "", "measured", "reached"], rows)
+            rows.append([what, f"≥ {least:.2f}", f"{ours:.3f}", missed(ours, least)])
+    return Table(["target", "at least", "measured", "reached"], rows)
 
 
-def _met(measured: float, least: float) -> str:
-    short = round(least - measured, 4)  # sums of floats are inexact
-    return "yes" if short <= 0 else f"no, by {short:.3f}"
+def missed(measured: float, least: float) -> str:
+    """``yes``, or by how much it is missed."""
+    return "yes" if reaches(measured, least) else f"no, by {least - measured:.3f}"
 
 
 # --------------------------------------------------------------------------- the studies
 
 
+def both(before: Recipe, after: Recipe) -> tuple[list[dict], list[dict]]:
+    """The runs of two recipes with the seeds that both have recorded, in one order."""
+    one, other = results.recorded(before), results.recorded(after)
+    seeds = sorted(one.keys() & other.keys())
+    return [one[seed] for seed in seeds], [other[seed] for seed in seeds]
+
+
 def paired(before: Recipe, after: Recipe) -> Estimate:
     """``after`` less ``before`` in points, over the seeds that both have recorded."""
-    one, other = results.accuracies(before), results.accuracies(after)
-    seeds = sorted(one.keys() & other.keys())
-    return paired_difference(*([side[seed] for seed in seeds] for side in (one, other)))
+    sides = both(before, after)
+    return paired_difference(*([run["test_accuracy_last"] for run in side] for side in sides))
 
 
-def study(base: Recipe, others: Iterable[Recipe], name: Callable[[Recipe], str]) -> Table:
-    """``base`` beside ``others``: accuracy, difference from the base, seconds per epoch."""
+def study(base: Recipe, others: Iterable[Recipe], setting: str) -> Table:
+    """``base`` beside ``others``, which differ in ``setting``, by accuracy."""
     rows = [
         [
-            name(recipe),
+            recipes.shown(getattr(recipe, setting)),
             _over_seeds(recipe),
             "" if recipe is base else signed(paired(base, recipe)),
             f"{mean(best(recipe)):.2f}",
-            f"{seconds(recipe):.1f}",
         ]
         for recipe in (base, *others)
     ]
-    columns = ["", "last epoch", "Δ [95 % interval]", "best epoch", "seconds per epoch"]
-    return Table(columns, rows)
+    return Table([setting, "last epoch", "Δ [95 % interval]", "best epoch"], rows)
 
 
 def schedulers() -> Table:
-    """One network under five schedules: design E's text says that step and plateau fail."""
+    """One network and one peak rate, five schedules: E's text says that step and plateau fail."""
     others = (*recipes.SCHEDULER_STUDY, recipes.DESIGN_E3)
-    return study(recipes.DESIGN_E2, others, lambda recipe: f"{recipe.schedule}, {recipe.lr:g}")
+    return study(recipes.DESIGN_E2, others, "schedule")
 
 
 def batch_sizes() -> Table:
-    """Step 04 in batches of 128 and 256: design B's text says the smaller costs a second."""
-    return study(
-        recipes.LR_SCHEDULE, [recipes.BATCH_STUDY], lambda recipe: f"batches of {recipe.batch_size}"
-    )
+    """Step 04 in batches of 128 and of 256: B's text says the larger saves a second an epoch."""
+    pair = (recipes.LR_SCHEDULE, recipes.BATCH_STUDY)
+    table = study(pair[0], pair[1:], "batch_size")
+    seconds = [f"{timings.seconds_of(recipe):.1f}" for recipe in pair]
+    rows = [[*row, took] for row, took in zip(table.rows, seconds, strict=True)]
+    return Table([*table.columns, "seconds per epoch"], rows)
 
 
 def augmentation() -> Table:
@@ -190,12 +238,11 @@ def augmentation() -> Table:
 
 
 def mended_pairs() -> Table:
-    """Mistakes between the digits that design B's text names, without and with augmentation."""
-    pair = (recipes.REGULARIZATION, recipes.AUGMENTATION)
-    runs = [recorded(recipe) for recipe in pair]
+    """Mistakes between the digits that B's text names, without and with augmentation."""
+    sides = both(recipes.REGULARIZATION, recipes.AUGMENTATION)
     rows = []
-    for a, b in results.NAMED_PAIRS:
-        before, after = ([results.confused(run, a, b) for run in side] for side in runs)
+    for a, b in NAMED_PAIRS:
+        before, after = ([confused(run, a, b) for run in side] for side in sides)
         gap = signed(paired_difference(before, after))
         rows.append([f"{a} and {b}", f"{mean(before):.1f}", f"{mean(after):.1f}", gap])
     return Table(["digits", "step 02, plain", "step 03, augmented", "Δ [95 % interval]"], rows)
@@ -204,12 +251,13 @@ def mended_pairs() -> Table:
 def peeks() -> dict[str, list[float]]:
     """Best epoch on the test set less last epoch, in points, of every recorded run.
 
-    By what the learning rate does: a run that ends at its full rate has more to pick from.
+    By what the end of training does: runs at their full rate have more to pick from.
     """
-    found: dict[str, list[float]] = {"constant rate": [], "falling rate": []}
+    found: dict[str, list[float]] = {"constant rate": [], "falling rate": [], "averaged": []}
     for recipe in recipes.RECIPES.values():
-        kind = "constant rate" if recipe.schedule == "constant" else "falling rate"
-        for run in results.recorded(recipe).values():
+        constant = recipe.schedule == "constant"
+        kind = "averaged" if recipe.ema else "constant rate" if constant else "falling rate"
+        for run in recorded(recipe):
             found[kind].append(run["test_accuracy_best"] - run["test_accuracy_last"])
     return found
 
@@ -220,20 +268,18 @@ def peeks() -> dict[str, list[float]]:
 def size_picture() -> Figure:
     """Accuracy against parameters: every design, its own recipe, the common one, as published."""
     common = {
-        common.title.split(",")[0].removeprefix("Design "): (parameters(common), accuracies(common))
-        for common in COMMONS.values()
+        letters(common): (parameters(common), accuracies(common)) for common in COMMONS.values()
     }
     own = {label(recipe): (parameters(recipe), accuracies(recipe)) for recipe in ALL}
     published = {
         source.source: (source.parameters, source.test)
         for source in (PUBLISHED[recipe.name] for recipe in ALL)
     }
-    size, name = min((size, name) for name, (size, _) in common.items())
-    most, top = max((mean(values), name) for name, (_, values) in common.items())
-    behind = most - mean(common[name][1])
+    ranked = sorted((c for c in COMMONS.values() if c.batch_norm), key=parameters)
+    small, large = ranked[0], ranked[-1]
     finding = (
-        f"Under one recipe, {name} with {size:,} parameters ends {behind:.2f} points "
-        f"behind {top} with {common[top][0]:,}"
+        f"Under one recipe, {parameters(large) / parameters(small):.1f} times the parameters "
+        f"({letters(small)} to {letters(large)}) bring {signed(paired(small, large))} points"
     )
     return comparisons.by_size({"common recipe": common, "own recipe": own}, published, finding)
 
@@ -242,19 +288,18 @@ def curves_picture() -> Figure:
     """Test accuracy per epoch of every design, under its own recipe and the common one."""
     panels = {}
     for recipe in ALL:
-        panel = {"own recipe": recipe, "common recipe": common_of(recipe)}
         title = f"{label(recipe)}: {parameters(recipe):,} parameters"
         panels[title] = {
             way: [results.history_of(run) for run in recorded(what)]
-            for way, what in panel.items()
-            if what is not None
+            for way, what in (("own recipe", recipe), ("common recipe", common_of(recipe)))
         }
-    steadier = [
-        recipe for recipe in ALL if common_of(recipe) and _swing(common_of(recipe)) < _swing(recipe)
-    ]
-    of = sum(common_of(recipe) is not None for recipe in ALL)
-    finding = f"The common recipe settles: it swings less in the end for {len(steadier)} of {of}"
-    return comparisons.small_multiples(panels, f"{finding} (mean and range of the seeds)")
+    own = mean(_swing(recipe) for recipe in ALL)
+    common = mean(_swing(recipe) for recipe in COMMONS.values())
+    finding = (
+        f"Swing of the last five epochs: {own:.3f} points under the designs' own recipes, "
+        f"{common:.3f} under the common one"
+    )
+    return comparisons.small_multiples(panels, f"{finding}\n(mean and range of the seeds)")
 
 
 def _swing(recipe: Recipe) -> float:

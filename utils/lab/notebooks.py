@@ -22,7 +22,7 @@ from nbconvert import HTMLExporter
 
 from utils import data, recipes
 from utils.files import replacing
-from utils.lab import report, results
+from utils.lab import designs, report, results
 from utils.lab.statistics import estimate, mean_std
 from utils.tables import Table
 
@@ -180,13 +180,13 @@ def outcome(out: Path) -> Table:
                 f"{found['minutes']:.1f}",
             ]
         )
-    columns = ["recipe", "the one change", "data", "train", "test, last epoch", "best epoch"]
+    columns = ["recipe", "what is new", "data", "train", "test, last epoch", "best epoch"]
     columns += ["recorded seeds (MNIST)", "published", "minutes of training"]
     return Table(columns, rows)
 
 
 def _recorded(recipe: recipes.Recipe) -> str:
     try:
-        return mean_std(estimate(results.last_accuracies(recipe.name)))
+        return mean_std(estimate(designs.accuracies(recipe)))
     except results.BadResult:  # somebody's own recipe: its runs are not recorded yet
         return "none"

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from statistics import mean
 
 from utils import models, receptive_field, recipes
 from utils.files import replacing
-from utils.lab import choices, designs, figures, results
-from utils.lab.statistics import estimate, mean_std, paired_difference, signed
+from utils.lab import choices, designs, figures, results, timings
+from utils.lab.statistics import estimate, mean_std, paired_difference, reaches, signed
 from utils.recipes import PUBLISHED, STEPS, TARGETS, Recipe
 from utils.tables import Table
 
@@ -53,7 +52,8 @@ def change_in_words(recipe: Recipe) -> str:
 def experiments() -> Table:
     """The four steps: what changed, what it brought, and what was published."""
     columns = ["step", "the one change", "parameters", "receptive field", "train", "test"]
-    columns += ["Δ [95 % interval]", "best epoch: mean (highest)", "published", "minutes"]
+    columns += ["Δ [95 % interval]", "best epoch: mean (highest)", "published"]
+    columns += ["seconds per epoch"]
     rows = []
     for recipe in STEPS:
         runs = results.reported(recipe.name)
@@ -75,7 +75,7 @@ def experiments() -> Table:
                 difference(before, recipe) if before else "",
                 f"{estimate(best).mean:.2f} ({max(best):.2f})",
                 f"{PUBLISHED[recipe.name].test:.2f}",
-                f"{estimate([run['seconds'] for run in runs]).mean / 60:.1f}",
+                f"{timings.seconds_of(recipe):.1f}",
             ]
         )
     return Table(columns, rows)
@@ -86,11 +86,6 @@ def difference(before: Recipe, after: Recipe) -> str:
     return signed(
         paired_difference(results.last_accuracies(before.name), results.last_accuracies(after.name))
     )
-
-
-def reaches(accuracy: float, target: float) -> bool:
-    """Whether ``accuracy`` is at least ``target``, to four decimals: sums of floats are inexact."""
-    return round(accuracy, 4) >= target
 
 
 def targets() -> Table:
@@ -127,11 +122,8 @@ def engines() -> Table:
         (stock, "albumentations, image by image", ""),
         (batched, "batched tensors", difference(stock, batched)),
     ):
-        seconds = estimate(
-            [mean(run["history"]["seconds"]) for run in results.reported(recipe.name)]
-        )
         accuracy = mean_std(estimate(results.last_accuracies(recipe.name)), 3)
-        rows.append([label, accuracy, gap, f"{seconds.mean:.1f}"])
+        rows.append([label, accuracy, gap, f"{timings.seconds_of(recipe):.1f}"])
     return Table(["engine", "test accuracy", "Δ [95 % interval]", "seconds per epoch"], rows)
 
 

@@ -16,7 +16,6 @@ from utils.training import History
 FOLDER = Path(__file__).resolve().parents[2] / "assets" / "results"
 SEEDS = range(5)  # what the tables report
 FORMAT = 2
-NAMED_PAIRS = ((4, 9), (2, 5), (8, 9), (1, 7), (1, 2))  # confused, says design B's analysis
 SAMPLES = (60_000, 10_000)  # what a reported run trains and is tested on
 KEYS = {
     "format", "recipe", "recipe_hash", "seed", "data", "data_md5", "history",
@@ -164,18 +163,6 @@ def last_accuracies(name: str) -> list[float]:
 def best_accuracies(name: str) -> list[float]:
     """The highest test accuracy of any epoch, in per cent, one a reported seed."""
     return [result["test_accuracy_best"] for result in reported(name)]
-
-
-def accuracies(recipe: Recipe) -> dict[int, float]:
-    """Test accuracy of the last epoch, in per cent, of every recorded seed."""
-    return {seed: result["test_accuracy_last"] for seed, result in recorded(recipe).items()}
-
-
-def confused(result: dict, a: int, b: int) -> int:
-    """How many images of one of two digits were taken for the other."""
-    wrong = result["misclassified"]
-    both = zip(wrong["labels"], wrong["predictions"], strict=True)
-    return sum({true, taken} == {a, b} for true, taken in both)
 
 
 def history_of(result: dict) -> History:

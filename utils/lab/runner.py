@@ -32,7 +32,7 @@ def run(
 ) -> dict:
     """Train and evaluate once; return the result as plain data (see ``results.KEYS``)."""
     device = torch.device(device or training.default_device())
-    commit, found = _git_commit(), versions()  # what is running, not what it becomes
+    commit, found = git_commit(), versions()  # what is running, not what it becomes
     behaviour = fingerprint.fingerprint(recipe)
     started = time.perf_counter()
     setup = recipes.prepare(recipe, images, seed, device)
@@ -85,7 +85,7 @@ def machine(device: torch.device) -> str:
 
 
 @functools.cache  # read when the first run starts: later edits are not what is running
-def _git_commit() -> str:
+def git_commit() -> str:
     """The commit the code stands at, with ``+changes`` where files under utils/ differ from it."""
     folder = Path(__file__).resolve().parents[2]
 

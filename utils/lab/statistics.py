@@ -56,6 +56,11 @@ def signed(found: Estimate) -> str:
     return text if found.excludes_zero else f"{text} (within noise)"
 
 
+def reaches(accuracy: float, target: float) -> bool:
+    """Whether ``accuracy`` is at least ``target``, to four decimals: sums of floats are inexact."""
+    return round(accuracy, 4) >= target
+
+
 @dataclass(frozen=True)
 class McNemar:
     """Two networks' mistakes on the same images: how many only one of them makes.

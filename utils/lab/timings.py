@@ -1,0 +1,103 @@
+"""What ``bench`` measured, kept in one file: the one source of every second that a table gives.
+
+The recorded runs' own seconds are not used: they were made two at a time, beside other work.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import statistics
+from pathlib import Path
+
+import torch
+
+from utils.data import ImageSet
+from utils.lab import results
+from utils.recipes import Recipe
+from utils.tables import Table
+
+PATH = results.FOLDER.parent / "bench.json"
+LEAST = 5  # repeats of what is committed
+PLAIN, AUGMENTED = "plain", "augmented"
+# How the usual version loads, how we do, and what training alone takes.
+USUAL = {PLAIN: "torchvision", AUGMENTED: "torchvision, augmented"}
+ALBUMENTATIONS = "albumentations, augmented"
+OURS = {PLAIN: "ours", AUGMENTED: "ours, augmented"}
+USUAL_FLOOR, FLOOR = "floor of the usual layers", "floor"
+
+
+def check_recordable(images: ImageSet, device: torch.device, repeats: int) -> None:
+    """Raise ``ValueError`` unless such a measurement may stand in the tables."""
+    if not images.is_mnist or device.type != "cpu" or repeats < LEAST:
+        raise ValueError(
+            f"what the tables show is MNIST on the CPU, at least {LEAST} times, not {images.name} "
+            f"on {device.type}, {repeats} times: measure without --record"
+        )
+
+
+@functools.cache
+def read(path: Path = PATH) -> dict:
+    """What was measured; ``ValueError`` where nothing was."""
+    try:
+        return json.loads(path.read_text())
+    except (OSError, json.JSONDecodeError) as error:
+        remedy = "python -m utils.lab bench --record"
+        raise ValueError(f"{path} cannot be read: {error}. Measure: {remedy}") from error
+
+
+def seconds_of(recipe: Recipe) -> float:
+    """Seconds of an epoch of 60,000 images on one thread, evaluation left out."""
+    measured = read()["recipes"]
+    if recipe.name not in measured["seconds"]:
+        raise ValueError(f"{recipe.name} is not timed: add it to bench.TIMED, measure anew")
+    return _epoch(measured, measured["seconds"][recipe.name])
+
+
+def _epoch(measured: dict, seconds: list[float]) -> float:
+    """The median of what was measured, scaled to an epoch of 60,000 images."""
+    return statistics.median(seconds) * results.SAMPLES[0] / measured["images"]
+
+
+def table(measured: dict | None = None) -> Table:
+    """Every case and way: seconds per epoch, images per second, what is not the network."""
+    measured = measured or read()["loading"]
+    rows = []
+    for case in measured["cases"]:
+        middle = {way: _epoch(measured, took) for way, took in case["seconds"].items()}
+        scale = results.SAMPLES[0] / measured["images"]
+        for way, took in case["seconds"].items():
+            own_floor = FLOOR if way in (*OURS.values(), FLOOR) else USUAL_FLOOR
+            rows.append(
+                [
+                    f"{case['model']}, {case['batch_size']}",
+                    way,
+                    f"{middle[way]:.1f}",
+                    f"{min(took) * scale:.1f} to {max(took) * scale:.1f}",
+                    f"{results.SAMPLES[0] / middle[way]:,.0f}",
+                    f"{100 * (1 - middle[own_floor] / middle[way]):.0f} %",
+                    case["peak_mb"][way] or "",
+                ]
+            )
+    columns = ["network, batch", "loading", "seconds per epoch", "least to most"]
+    columns += ["images per second", "not the network", "peak MB"]
+    return Table(columns, rows)
+
+
+def ratios(measured: dict | None = None) -> Table:
+    """How many times faster ours is than the usual loader, and what it costs over the floor."""
+    measured = measured or read()["loading"]
+    rows = []
+    for case in measured["cases"]:
+        middle = {way: statistics.median(seconds) for way, seconds in case["seconds"].items()}
+        for kind in (PLAIN, AUGMENTED):
+            rows.append(
+                [
+                    f"{case['model']}, {case['batch_size']}",
+                    kind,
+                    f"{middle[USUAL[kind]] / middle[OURS[kind]]:.1f}",
+                    f"{100 * (middle[OURS[kind]] / middle[FLOOR] - 1):+.1f} %",
+                ]
+            )
+    columns = ["network, batch", "digits", "times faster than torchvision", "over the floor"]
+    return Table(columns, rows)
