@@ -9,7 +9,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from utils import models, recipes, training
-from utils.lab import bench, stock, timings
+from utils.lab import bench, timings, usual
 from utils.loaders import MemoryLoader
 
 CPU = torch.device("cpu")
@@ -22,7 +22,7 @@ def few(digits):
 
 def test_the_usual_loader_gives_the_same_digits_as_ours(digits):
     train = (digits.test_images[:50], digits.test_labels[:50])
-    (theirs,) = stock.torchvision_loader(*train, batch_size=50)
+    (theirs,) = usual.torchvision_loader(*train, batch_size=50)
     (ours,) = MemoryLoader(*train, batch_size=50)
     order = [sorted(range(50), key=lambda i: x[i].sum().item()) for x in (theirs[0], ours[0])]
     assert torch.allclose(theirs[0][order[0]], ours[0][order[1]], atol=1e-6)
@@ -31,8 +31,8 @@ def test_the_usual_loader_gives_the_same_digits_as_ours(digits):
 
 def test_the_usual_augmentation_moves_digits_and_fills_corners(digits):
     train = (digits.test_images[:50], digits.test_labels[:50])
-    (plain,) = stock.torchvision_loader(*train, batch_size=50)
-    (moved,) = stock.torchvision_loader(*train, batch_size=50, augmented=True)
+    (plain,) = usual.torchvision_loader(*train, batch_size=50)
+    (moved,) = usual.torchvision_loader(*train, batch_size=50, augmented=True)
     assert moved[0].shape == plain[0].shape
     black = plain[0].min()
     assert (moved[0][:, 0, 0, 0] > black).float().mean() > 0.3  # rotation uncovers the corners
@@ -40,7 +40,7 @@ def test_the_usual_augmentation_moves_digits_and_fills_corners(digits):
 
 def test_a_network_with_torchs_own_layers_is_the_same_network(digits):
     model = recipes.prepare(recipes.DESIGN_E2, digits, 0, "cpu").model
-    plain = stock.with_own_layers(model)
+    plain = usual.with_own_layers(model)
     assert not any(isinstance(layer, models.Dropout) for layer in plain)
     assert sum(type(layer) is nn.Dropout for layer in plain) == sum(
         isinstance(layer, models.Dropout) for layer in model
@@ -52,7 +52,7 @@ def test_a_network_with_torchs_own_layers_is_the_same_network(digits):
 def test_a_recipe_beyond_plain_sgd_has_no_usual_version(few):
     common = recipes.COMMONS["a"]
     with pytest.raises(ValueError, match="common_a is not trained with plain SGD"):
-        stock.as_torch_makes_it(recipes.prepare(common, few, 0, "cpu"), common)
+        usual.as_torch_makes_it(recipes.prepare(common, few, 0, "cpu"), common)
 
 
 def test_every_way_trains_what_its_name_says(few):

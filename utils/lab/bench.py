@@ -16,7 +16,7 @@ import torch
 from tqdm import tqdm
 
 from utils import checks, data, recipes, training
-from utils.lab import runner, stock
+from utils.lab import runner, usual
 from utils.lab.timings import ALBUMENTATIONS, AUGMENTED, FLOOR, OURS, PLAIN, USUAL, USUAL_FLOOR
 from utils.recipes import Recipe, Setup
 
@@ -45,11 +45,11 @@ def ways(
     def ours(recipe: Recipe) -> Setup:
         return recipes.prepare(recipe, images, 0, device)
 
-    def usual(**options) -> Setup:
-        loader = stock.torchvision_loader(
+    def torchvision(**options) -> Setup:
+        loader = usual.torchvision_loader(
             images.train_images, images.train_labels, batch_size=recipe.batch_size, **options
         )
-        setup = stock.as_torch_makes_it(ours(plain), plain)
+        setup = usual.as_torch_makes_it(ours(plain), plain)
         return dataclasses.replace(setup, train_loader=loader)
 
     def beforehand(setup: Setup) -> Setup:
@@ -58,10 +58,10 @@ def ways(
         return dataclasses.replace(setup, train_loader=batches)
 
     return {
-        USUAL[PLAIN]: usual,
-        USUAL[AUGMENTED]: lambda: usual(augmented=True),
-        ALBUMENTATIONS: lambda: stock.as_torch_makes_it(ours(by_image), by_image),
-        USUAL_FLOOR: lambda: beforehand(stock.as_torch_makes_it(ours(plain), plain)),
+        USUAL[PLAIN]: torchvision,
+        USUAL[AUGMENTED]: lambda: torchvision(augmented=True),
+        ALBUMENTATIONS: lambda: usual.as_torch_makes_it(ours(by_image), by_image),
+        USUAL_FLOOR: lambda: beforehand(usual.as_torch_makes_it(ours(plain), plain)),
         OURS[PLAIN]: lambda: ours(plain),
         OURS[AUGMENTED]: lambda: ours(augmented),
         FLOOR: lambda: beforehand(ours(plain)),

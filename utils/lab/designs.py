@@ -40,7 +40,7 @@ def common_of(recipe: Recipe) -> Recipe:
     return found
 
 
-def recorded(recipe: Recipe) -> list[dict]:
+def runs_of(recipe: Recipe) -> list[dict]:
     """Every recorded seed of ``recipe``; ``BadResult`` for fewer than ``LEAST``."""
     runs = list(results.recorded(recipe).values())
     if len(runs) < LEAST:
@@ -53,12 +53,12 @@ def recorded(recipe: Recipe) -> list[dict]:
 
 def accuracies(recipe: Recipe) -> list[float]:
     """Last-epoch test accuracy of every recorded seed, in per cent."""
-    return [run["test_accuracy_last"] for run in recorded(recipe)]
+    return [run["test_accuracy_last"] for run in runs_of(recipe)]
 
 
 def best(recipe: Recipe) -> list[float]:
     """Best-epoch test accuracy of every recorded seed, in per cent."""
-    return [run["test_accuracy_best"] for run in recorded(recipe)]
+    return [run["test_accuracy_best"] for run in runs_of(recipe)]
 
 
 def confused(run: dict, a: int, b: int) -> int:
@@ -165,7 +165,7 @@ def targets() -> Table:
         least, ours = PUBLISHED[recipe.name].test, max(best(recipe))
         what = f"{label(recipe)}: best epoch of a seed, as published"
         rows.append([what, f"≥ {least:.2f}", f"{ours:.2f}", missed(ours, least)])
-    late = max(min(run["history"]["test_correct"][-5:]) for run in recorded(recipes.DESIGN_E3))
+    late = max(min(run["history"]["test_correct"][-5:]) for run in runs_of(recipes.DESIGN_E3))
     late = 100 * late / results.SAMPLES[1]
     what = "E3: each of the last 5 epochs of a seed"
     rows.append([what, "≥ 99.40", f"{late:.2f}", missed(late, 99.40)])
@@ -257,7 +257,7 @@ def peeks() -> dict[str, list[float]]:
     for recipe in recipes.RECIPES.values():
         constant = recipe.schedule == "constant"
         kind = "averaged" if recipe.ema else "constant rate" if constant else "falling rate"
-        for run in recorded(recipe):
+        for run in runs_of(recipe):
             found[kind].append(run["test_accuracy_best"] - run["test_accuracy_last"])
     return found
 
@@ -290,7 +290,7 @@ def curves_picture() -> Figure:
     for recipe in ALL:
         title = f"{label(recipe)}: {parameters(recipe):,} parameters"
         panels[title] = {
-            way: [results.history_of(run) for run in recorded(what)]
+            way: [results.history_of(run) for run in runs_of(what)]
             for way, what in (("own recipe", recipe), ("common recipe", common_of(recipe)))
         }
     own = mean(_swing(recipe) for recipe in ALL)
@@ -304,14 +304,14 @@ def curves_picture() -> Figure:
 
 def _swing(recipe: Recipe) -> float:
     """Standard deviation of the last 5 epochs' test accuracy, the mean over the seeds."""
-    histories = [results.history_of(run) for run in recorded(recipe)]
+    histories = [results.history_of(run) for run in runs_of(recipe)]
     return mean(estimate(history.test_accuracy[-5:]).std for history in histories)
 
 
 def schedules_picture() -> Figure:
     """Every schedule over the study's epochs; the plateau follows its first recorded run."""
     plateau = next(recipe for recipe in recipes.SCHEDULER_STUDY if recipe.schedule == "plateau")
-    losses = recorded(plateau)[0]["history"]["train_loss"]
+    losses = runs_of(plateau)[0]["history"]["train_loss"]
     plans = {
         name: schedules.rates(name, plateau.lr, plateau.epochs, 100, losses)
         for name in schedules.SCHEDULES
