@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         help="beside each design's own",
     )
     bench.add_argument(
-        "--record", action="store_true", help="write assets/bench.json, which the tables show"
+        "--record", action="store_true", help="write assets/benchmark.json, which the tables show"
     )
 
     pages = command("notebooks", "execute the notebooks at full size into build/", "01_skeleton")
@@ -109,15 +109,17 @@ def _machines(chosen: argparse.Namespace) -> dict:
 
 
 def _bench(repeats: int, batch_sizes: list[int], record: bool) -> None:
-    from utils.lab import bench  # here: torchvision takes a second to import
+    from utils.lab import benchmark  # here: torchvision takes a second to import
 
-    images, device = bench.share(), training.default_device()
+    images, device = benchmark.share(), training.default_device()
     if record:
         timings.check_recordable(images, device, repeats)
-    loading = bench.measure(repeats=repeats, batch_sizes=batch_sizes, images=images, device=device)
+    loading = benchmark.measure(
+        repeats=repeats, batch_sizes=batch_sizes, images=images, device=device
+    )
     measured = {"loading": loading}
     if record:
-        measured["recipes"] = bench.measure_recipes(repeats=repeats, images=images)
+        measured["recipes"] = benchmark.measure_recipes(repeats=repeats, images=images)
     path = timings.PATH if record else Path("build") / timings.PATH.name
     write_json(measured, path)
     print(f"{timings.table(loading)}\n\n{timings.ratios(loading)}\n\n{path}")

@@ -1,4 +1,4 @@
-"""What ``bench`` measured, kept in one file: the one source of every second that a table gives.
+"""What ``benchmark`` measured, kept in one file: the one source of every second that a table gives.
 
 The recorded runs' own seconds are not used: they were made two at a time, beside other work.
 """
@@ -17,7 +17,7 @@ from utils.lab import results
 from utils.recipes import Recipe
 from utils.tables import Table
 
-PATH = results.FOLDER.parent / "bench.json"
+PATH = results.FOLDER.parent / "benchmark.json"
 LEAST = 5  # repeats of what is committed
 PLAIN, AUGMENTED = "plain", "augmented"
 # How the usual version loads, how we do, and what training alone takes.
@@ -50,7 +50,7 @@ def seconds_of(recipe: Recipe) -> float:
     """Seconds of an epoch of 60,000 images on one thread, evaluation left out."""
     measured = read()["recipes"]
     if recipe.name not in measured["seconds"]:
-        raise ValueError(f"{recipe.name} is not timed: add it to bench.TIMED, measure anew")
+        raise ValueError(f"{recipe.name} is not timed: add it to benchmark.TIMED and measure anew")
     return _epoch(measured, measured["seconds"][recipe.name])
 
 

@@ -9,7 +9,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from utils import models, recipes, training
-from utils.lab import bench, timings, usual
+from utils.lab import benchmark, timings, usual
 from utils.loaders import MemoryLoader
 
 CPU = torch.device("cpu")
@@ -56,7 +56,7 @@ def test_a_recipe_beyond_plain_sgd_has_no_usual_version(few):
 
 
 def test_every_way_trains_what_its_name_says(few):
-    made = {name: make() for name, make in bench.ways(recipes.DESIGN_E2, few, CPU).items()}
+    made = {name: make() for name, make in benchmark.ways(recipes.DESIGN_E2, few, CPU).items()}
     usual = [*timings.USUAL.values(), timings.ALBUMENTATIONS, timings.USUAL_FLOOR]
     for name, setup in made.items():
         own = any(isinstance(layer, models.Dropout) for layer in setup.model)
@@ -85,13 +85,13 @@ def test_the_ways_take_turns_and_the_first_turn_does_not_count(few, monkeypatch)
         return training.History(seconds=[float(len(order))])
 
     monkeypatch.setattr(recipes.Setup, "fit", fit)
-    found = bench.in_turns(bench.ways(recipes.DESIGN_E2, few, CPU), 2, "x")
+    found = benchmark.in_turns(benchmark.ways(recipes.DESIGN_E2, few, CPU), 2, "x")
     assert order[:7] == order[7:14] == order[14:]
     assert found[timings.USUAL[timings.PLAIN]] == [8.0, 15.0]
 
 
 def test_a_measurement_has_a_case_for_every_batch_size_once(few):
-    measured = bench.measure(
+    measured = benchmark.measure(
         names=["design_a"], repeats=1, batch_sizes=[64, 128], images=few, device=CPU, memory=False
     )
     assert [case["batch_size"] for case in measured["cases"]] == [64, 128]
@@ -105,7 +105,7 @@ def test_a_measurement_has_a_case_for_every_batch_size_once(few):
 
 def test_recipes_are_timed_on_one_thread(few):
     before = torch.get_num_threads()
-    measured = bench.measure_recipes(repeats=1, names=["design_a", "common_a"], images=few)
+    measured = benchmark.measure_recipes(repeats=1, names=["design_a", "common_a"], images=few)
     assert measured["threads"] == 1 and torch.get_num_threads() == before
     assert all(len(took) == 1 and took[0] > 0 for took in measured["seconds"].values())
 
@@ -113,7 +113,7 @@ def test_recipes_are_timed_on_one_thread(few):
 @pytest.mark.parametrize("wrong", [{"repeats": 0}, {"batch_sizes": [0]}])
 def test_a_benchmark_of_nothing_is_refused(few, wrong):
     with pytest.raises(ValueError, match="not a whole number of at least 1"):
-        bench.measure(images=few, **wrong)
+        benchmark.measure(images=few, **wrong)
 
 
 def test_only_mnist_on_the_cpu_is_recorded(digits):
@@ -123,13 +123,13 @@ def test_only_mnist_on_the_cpu_is_recorded(digits):
 
 def test_peak_memory_is_the_childs_own(few):
     heavy = np.ones(2**27)  # 1 GB here, which the child does not have
-    peak = bench._peak(recipes.DESIGN_A, timings.FLOOR, few, CPU)
+    peak = benchmark._peak(recipes.DESIGN_A, timings.FLOOR, few, CPU)
     assert 50 < peak < 1000, heavy.shape
 
 
 def test_a_child_that_dies_is_an_error_and_not_a_wait(few):
     with pytest.raises(RuntimeError, match="no such way: its process ended with code 1"):
-        bench._peak(recipes.DESIGN_A, "no such way", few, CPU)
+        benchmark._peak(recipes.DESIGN_A, "no such way", few, CPU)
 
 
 def test_ratios_are_of_medians():
