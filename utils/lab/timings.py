@@ -76,7 +76,7 @@ def table(measured: dict | None = None) -> Table:
                     f"{min(took) * scale:.1f} to {max(took) * scale:.1f}",
                     f"{results.SAMPLES[0] / middle[way]:,.0f}",
                     f"{100 * (1 - middle[own_floor] / middle[way]):.0f} %",
-                    case["peak_mb"][way] or "",
+                    case.get("peak_mb", {}).get(way) or "",
                 ]
             )
     columns = ["network, batch", "loading", "seconds per epoch", "least to most"]
