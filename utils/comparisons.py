@@ -96,22 +96,26 @@ def by_size(
     sizes, single = zip(*published.values(), strict=True)
     label = "published: one run, the test set watched every epoch"
     axes.scatter(sizes, single, marker="x", s=50, color=RED, lw=2, label=label, zorder=3)
-    for name, (size, accuracy) in published.items():
+    for (size, accuracy), names in _places(published).items():
         place = {"xytext": (7, -3), "textcoords": "offset points", "fontsize": 9, "color": RED}
-        axes.annotate(name, (size, accuracy), **place)
-    names = next(iter(measured.values()))
-    bottom = axes.get_ylim()[0]
-    for name, (size, _) in names.items():
-        place = {"xytext": (0, 4), "textcoords": "offset points", "fontsize": 9, "rotation": 90}
-        axes.annotate(name, (size, bottom), ha="center", va="bottom", color=GREY, **place)
+        axes.annotate(", ".join(names), (size, accuracy), **place)
     axes.set(xscale="log", xlabel="parameters", ylabel="test accuracy in %")
     axes.xaxis.set_major_locator(FixedLocator(_SIZES))
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.legend(frameon=False, loc="lower right", fontsize=9)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     canvas.plain(axes)
     canvas.title(figure, finding)
     return figure
+
+
+def _places(points: dict[str, tuple[int, float]]) -> dict[tuple[int, float], list[str]]:
+    """The names at each point; points too close for two labels share the upper one's."""
+    found: dict[tuple[int, float], list[str]] = {}
+    for name, (size, height) in sorted(points.items(), key=lambda item: -item[1][1]):
+        near = (at for at in found if at[0] == size and at[1] - height < 0.02)
+        found.setdefault(next(near, (size, height)), []).append(name)
+    return found
 
 
 _SIZES = [1000, 2000, 3000, 4000, 5000, 7500, 10_000, 15_000, 20_000]  # labelled on the axis
@@ -139,7 +143,7 @@ def small_multiples(panels: dict[str, dict[str, Sequence[History]]], finding: st
         canvas.plain(axes)
     for axes in grid.flat[len(panels) :]:
         axes.axis("off")
-    figure.legend(handles.values(), handles, loc="outside lower center", ncols=3, frameon=False)
+    figure.legend(handles.values(), handles, loc="outside lower right", ncols=3, frameon=False)
     figure.supxlabel("epoch", fontsize=10)
     figure.supylabel("test accuracy in %", fontsize=10)
     canvas.title(figure, finding)
