@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from utils import models, recipes, training
+from utils import layers, recipes, training
 from utils.lab import benchmark, timings, usual
 from utils.loaders import MemoryLoader
 
@@ -41,9 +41,9 @@ def test_the_usual_augmentation_moves_digits_and_fills_corners(digits):
 def test_a_network_with_torchs_own_layers_is_the_same_network(digits):
     model = recipes.prepare(recipes.DESIGN_E2, digits, 0, "cpu").model
     plain = usual.with_own_layers(model)
-    assert not any(isinstance(layer, models.Dropout) for layer in plain)
+    assert not any(isinstance(layer, layers.Dropout) for layer in plain)
     assert sum(type(layer) is nn.Dropout for layer in plain) == sum(
-        isinstance(layer, models.Dropout) for layer in model
+        isinstance(layer, layers.Dropout) for layer in model
     )
     x = torch.randn(4, 1, 28, 28)
     assert torch.allclose(model.eval()(x), plain.eval()(x), atol=1e-5)
@@ -59,7 +59,7 @@ def test_every_way_trains_what_its_name_says(few):
     made = {name: make() for name, make in benchmark.ways(recipes.DESIGN_E2, few, CPU).items()}
     usual = [*timings.USUAL.values(), timings.ALBUMENTATIONS, timings.USUAL_FLOOR]
     for name, setup in made.items():
-        own = any(isinstance(layer, models.Dropout) for layer in setup.model)
+        own = any(isinstance(layer, layers.Dropout) for layer in setup.model)
         assert own == (name not in usual), name
         assert bool(setup.optimizer.param_groups[0]["fused"]) == (name not in usual), name
     kinds = {name: type(setup.train_loader) for name, setup in made.items()}

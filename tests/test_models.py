@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from utils import models, recipes
+from utils import layers, models, recipes
 
 # The rows published with design B (its README), and those of its skeleton, which differ by the
 # batch-norm and dropout layers: layer type, output shape, parameters.
@@ -127,18 +127,91 @@ def test_every_design_takes_both_switches_and_learns(name, batch_norm, dropout):
     assert all(weights.grad is not None for weights in model.parameters())
 
 
+# Counted by hand: 9 weights for each pair of channels, 2 numbers of batch norm for each, and a
+# classifier with biases.
+SIZES = {
+    "4-4/6-6/8-8": 1890,
+    "4-6/8-8/10-12": 3286,
+    "8-8/12-12/16-16": 7154,
+    "8-10/14-14/18-18": 9354,
+}
+
+
+@pytest.mark.parametrize(("stages", "parameters"), SIZES.items())
+def test_a_plain_network_has_the_channels_that_its_text_lists(stages, parameters):
+    model = models.build("plain", stages=stages, batch_norm=True, dropout=0, seed=0)
+    assert models.count_parameters(model) == parameters
+    widths = [layer.out_channels for layer in model if isinstance(layer, torch.nn.Conv2d)]
+    assert widths == [*map(int, stages.replace("/", "-").split("-")), 10]
+    assert [type(layer) for layer in model].count(torch.nn.MaxPool2d) == 2
+
+
+def test_a_head_weighs_every_place_of_every_channel():
+    switches = {"stages": "8-8/12-12/16-16", "batch_norm": True, "dropout": 0, "seed": 0}
+    mean = models.build("plain", head="mean", **switches)
+    position = models.build("plain", head="position", **switches)
+    more = models.count_parameters(position) - models.count_parameters(mean)
+    assert more == 16 * 7 * 7
+    x = torch.rand(2, 1, 28, 28)
+    kept = torch.nn.Sequential(*position.eval()[:-2])(x)
+    sums = (kept * position[-2].weight[:, 0]).sum((2, 3))
+    expected = sums @ position[-1].weight[:, :, 0, 0].T + position[-1].bias
+    assert torch.allclose(position(x), expected, atol=1e-5)
+
+
+def test_kernels_strides_and_padding_shape_the_maps():
+    options = {"stages": "16k5s2-20", "batch_norm": False, "dropout": 0, "seed": 0}
+    padded = models.build("plain", **options)
+    unpadded = models.build("plain", unpadded=True, **options)
+    x = torch.rand(1, 1, 28, 28)
+    assert torch.nn.Sequential(*padded[:-2])(x).shape == (1, 20, 14, 14)
+    assert torch.nn.Sequential(*unpadded[:-2])(x).shape == (1, 20, 10, 10)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"stages": ""}, "'' is not like 16 or 16k5s2"),
+        ({"stages": "8-x"}, "'x' is not like 16 or 16k5s2"),
+        ({"stages": "8-0"}, "a size in '0' is 0, expected at least 1"),
+        ({"stages": "8/8/8/8", "unpadded": True}, "leave no map after 8 channels"),
+        ({"head": "means"}, "did you mean 'mean'"),
+    ],
+)
+def test_a_plain_network_that_cannot_be_is_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        models.build("plain", batch_norm=True, dropout=0, seed=0, **options)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"model": "plain"},
+        {"model": "plain", "stages": "8"},
+        {"stages": "8", "head": "mean"},
+        {"head": "mean"},
+        {"unpadded": True},
+    ],
+)
+def test_stages_and_a_head_are_the_plain_networks(settings):
+    with pytest.raises(
+        ValueError, match="'plain' needs stages and a head, the others have neither"
+    ):
+        recipes.Recipe("x", "x", **settings)
+
+
 def test_hidden_relus_stand_where_the_design_has_them():
     """Replacing them by layers gives the same logits: they follow norms, or convolutions."""
     x = torch.randn(3, 1, 28, 28)
     for name, batch_norm in (("padded_4_8_16", True), ("unpadded_8_16_32", False)):
         model = models.build(name, batch_norm=batch_norm, dropout=0.0, seed=0).eval()
         after = torch.nn.BatchNorm2d if batch_norm else torch.nn.Conv2d
-        layers = []
+        found = []
         for layer in model:
-            layers += [layer, torch.nn.ReLU()] if isinstance(layer, after) else [layer]
+            found += [layer, torch.nn.ReLU()] if isinstance(layer, after) else [layer]
         if not batch_norm:
-            layers.pop()  # no ReLU on the logits
-        assert torch.equal(model(x), models.ConvNet(*layers)(x))
+            found.pop()  # no ReLU on the logits
+        assert torch.equal(model(x), layers.ConvNet(*found)(x))
         assert not any(isinstance(layer, torch.nn.ReLU) for layer in model)
 
 
@@ -181,7 +254,7 @@ def test_weights_come_from_the_seed_alone():
 @pytest.mark.parametrize("p", [0.01, 0.1, 0.5])
 def test_dropout_drops_the_share_p_and_keeps_the_mean(p):
     x = torch.ones(100, 100, 101)
-    y = models.Dropout(p)(x)
+    y = layers.Dropout(p)(x)
     n = x.numel()
     dropped = (y == 0).double().mean().item()
     assert abs(dropped - p) < 4 * (p * (1 - p) / n) ** 0.5 + 1 / 65536
@@ -190,21 +263,21 @@ def test_dropout_drops_the_share_p_and_keeps_the_mean(p):
 
 def test_dropout_drops_neighbours_independently():
     """One 64-bit draw serves four activations: its four parts must not go together."""
-    dropped = (models.Dropout(0.3)(torch.ones(400_000)) == 0).view(-1, 4).double()
+    dropped = (layers.Dropout(0.3)(torch.ones(400_000)) == 0).view(-1, 4).double()
     correlation = torch.corrcoef(dropped.T)
     assert (correlation - torch.eye(4)).abs().max() < 0.015
 
 
 def test_dropout_passes_gradients_only_where_it_kept():
     x = torch.ones(1000, requires_grad=True)
-    y = models.Dropout(0.4)(x)
+    y = layers.Dropout(0.4)(x)
     y.sum().backward()
     assert torch.equal(x.grad, y.detach())
 
 
 def test_dropout_does_nothing_in_evaluation():
     x = torch.randn(10, 10)
-    assert torch.equal(models.Dropout(0.5).eval()(x), x)
+    assert torch.equal(layers.Dropout(0.5).eval()(x), x)
 
 
 def test_an_unknown_model_suggests_the_nearest():

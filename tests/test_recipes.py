@@ -51,7 +51,11 @@ OTHER_VALUES = {
     "optimizer": "adam",
     "label_smoothing": 0.1,
     "schedule": "one_cycle",
+    "stages": "4/8",
+    "head": "position",
+    "unpadded": True,
 }
+PLAIN = ("stages", "head", "unpadded")  # of that model only
 
 
 def test_a_recipes_settings_are_all_its_fields_but_name_and_title():
@@ -65,7 +69,8 @@ def test_a_recipes_settings_are_all_its_fields_but_name_and_title():
 def test_every_setting_decides_something(digits, setting):
     """Changing any one of them changes the losses of a short run, or their number."""
     few = digits.subset(640, 100)
-    base = recipes.step(recipes.AUGMENTATION, "base", "base", epochs=1)
+    plain = {"model": "plain", "stages": "4/6", "head": "mean"} if setting in PLAIN else {}
+    base = recipes.step(recipes.AUGMENTATION, "base", "base", epochs=1, **plain)
     other = recipes.step(base, "other", "other", **{setting: OTHER_VALUES[setting]})
     assert recipes.difference(base, other).keys() == {setting}
     first, second = (

@@ -14,87 +14,16 @@ import itertools
 from functools import partial
 
 import torch
-import torch.nn.functional as F
 import torchsummary
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from utils import checks
+from utils import checks, layers
 from utils.names import look_up
+from utils.plain import plain
 
 
-class ConvNet(nn.Sequential):
-    """Layers in a row that end in ``[B, 10, 1, 1]``, returned flat as ``[B, 10]``."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        checks.network_input(x)  # a larger image would pass, and give other logits
-        return super().forward(x).flatten(1)
-
-
-class HiddenReLU(ConvNet):
-    """A ``ConvNet`` whose ReLUs are function calls: the published summaries print none.
-
-    One follows every batch norm or, where there is none, every convolution but the last.
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        checks.network_input(x)
-        convolutions = [layer for layer in self if isinstance(layer, nn.Conv2d)]
-        norms = [layer for layer in self if isinstance(layer, nn.BatchNorm2d)]
-        active = set(norms or convolutions[:-1])
-        for layer in self:
-            x = layer(x)
-            if layer in active:
-                x = F.relu(x)
-        return x.flatten(1)
-
-
-class Dropout(nn.Dropout):
-    """``nn.Dropout`` with a cheaper draw on the CPU, where the draw costs as much as a convolution.
-
-    One 64-bit draw serves four activations: each takes 16 bits and is dropped where they are
-    below ``p``, so the probability is exact to 1/65,536. Elsewhere torch's own kernel runs.
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        if not self.training or self.p == 0 or self.p == 1 or x.device.type != "cpu":
-            return super().forward(x)
-        words = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
-        bits = words.view(torch.int16)[: x.numel()].view(x.shape)
-        threshold = round(self.p * 2**16)
-        kept = (bits >= threshold - 2**15).to(x.dtype)
-        return x * kept.mul_(2**16 / (2**16 - threshold))
-
-
-def _block(
-    channels_in: int,
-    channels_out: int,
-    kernel: int = 3,
-    *,
-    order: str,
-    batch_norm: bool,
-    dropout: float,
-    padding: int = 0,
-    bias: bool = False,
-) -> list:
-    """A convolution and what follows it in this ``order``: "relu", "norm" and "drop", if on."""
-    layers = [nn.Conv2d(channels_in, channels_out, kernel, padding=padding, bias=bias)]
-    for what in order.split():
-        if what == "relu":
-            layers.append(nn.ReLU())
-        if what == "norm" and batch_norm:
-            layers.append(nn.BatchNorm2d(channels_out))
-        if what == "drop":
-            layers += _drop(dropout)
-    return layers
-
-
-def _drop(p: float) -> list:
-    """A dropout layer, or none where it is off."""
-    return [Dropout(p)] if p else []
-
-
-def skeleton(**switches) -> ConvNet:
+def skeleton(**switches) -> layers.ConvNet:
     """The network of the four steps: receptive field 28, no padding, no biases.
 
     9,264 parameters bare (published design B1), 9,436 with batch norm (B2 to B4). Two
@@ -102,8 +31,8 @@ def skeleton(**switches) -> ConvNet:
     convolutions, the mean of each 4x4 map, and a 1x1 classifier. As published, the block
     before the pool has no dropout.
     """
-    block = partial(_block, order="relu norm drop", **switches)
-    return ConvNet(
+    block = partial(layers.block, order="relu norm drop", **switches)
+    return layers.ConvNet(
         *block(1, 12),
         *block(12, 14, order="relu norm"),
         nn.MaxPool2d(2),
@@ -117,49 +46,49 @@ def skeleton(**switches) -> ConvNet:
     )
 
 
-def padded_4_8_16(**switches) -> ConvNet:
+def padded_4_8_16(**switches) -> layers.ConvNet:
     """Published design A: two convolutions a stage, 4, 8 and 16 channels, receptive field 56.
 
     4,838 parameters with batch norm. Maps keep their side but for two max-pools; a 1x1
     convolution makes 10 maps, whose means are the logits. Biases before batch norm, as
     published; its dropout is 0.01.
     """
-    block = partial(_block, order="norm", padding=1, bias=True, **switches)
+    block = partial(layers.block, order="norm", padding=1, bias=True, **switches)
     p = switches["dropout"]
-    return HiddenReLU(
-        *block(1, 4), *block(4, 4), nn.MaxPool2d(2), *_drop(p),
-        *block(4, 8), *block(8, 8), nn.MaxPool2d(2), *_drop(p),
-        *block(8, 16), *block(16, 16), *_drop(p),
+    return layers.HiddenReLU(
+        *block(1, 4), *block(4, 4), nn.MaxPool2d(2), *layers.drop(p),
+        *block(4, 8), *block(8, 8), nn.MaxPool2d(2), *layers.drop(p),
+        *block(8, 16), *block(16, 16), *layers.drop(p),
         nn.Conv2d(16, 10, 1),
         nn.AdaptiveAvgPool2d(1),
     )  # fmt: skip
 
 
-def padded_4_8_8(**switches) -> ConvNet:
+def padded_4_8_8(**switches) -> layers.ConvNet:
     """Published designs C2 and C3: three convolutions a stage, 4, 8 and 8 channels.
 
     3,762 parameters with batch norm, receptive field 70. In design A's manner, with the 1x1
     classifier after the mean.
     """
-    block = partial(_block, order="norm", padding=1, bias=True, **switches)
+    block = partial(layers.block, order="norm", padding=1, bias=True, **switches)
     p = switches["dropout"]
-    return HiddenReLU(
-        *block(1, 4), *block(4, 4), *block(4, 4), nn.MaxPool2d(2), *_drop(p),
-        *block(4, 8), *block(8, 8), *block(8, 8), nn.MaxPool2d(2), *_drop(p),
+    return layers.HiddenReLU(
+        *block(1, 4), *block(4, 4), *block(4, 4), nn.MaxPool2d(2), *layers.drop(p),
+        *block(4, 8), *block(8, 8), *block(8, 8), nn.MaxPool2d(2), *layers.drop(p),
         *block(8, 8), *block(8, 8), *block(8, 8),
         nn.AdaptiveAvgPool2d(1),
         nn.Conv2d(8, 10, 1),
     )  # fmt: skip
 
 
-def unpadded_8_16_32(**switches) -> ConvNet:
+def unpadded_8_16_32(**switches) -> layers.ConvNet:
     """Published design C1: 8, 16 and 32 channels, 1x1 convolutions after the pools.
 
     16,530 parameters bare, receptive field 28: the last, a 2x2 convolution, takes the 2x2 map
     that is left to the logits. Biases, no batch norm, no dropout, as published.
     """
-    block = partial(_block, order="norm drop", bias=True, **switches)
-    return HiddenReLU(
+    block = partial(layers.block, order="norm drop", bias=True, **switches)
+    return layers.HiddenReLU(
         *block(1, 8), *block(8, 8), nn.MaxPool2d(2),
         *block(8, 16, 1), *block(16, 16), *block(16, 16), nn.MaxPool2d(2),
         *block(16, 32, 1), *block(32, 32),
@@ -167,14 +96,14 @@ def unpadded_8_16_32(**switches) -> ConvNet:
     )  # fmt: skip
 
 
-def unpadded_16_32(**switches) -> ConvNet:
+def unpadded_16_32(**switches) -> layers.ConvNet:
     """Published design D: 16-16-16, a mean pool, 32-16, receptive field 28.
 
     14,320 parameters with batch norm; no biases; its dropout is 0.1, with none in the last
     block.
     """
-    block = partial(_block, order="relu norm drop", **switches)
-    return ConvNet(
+    block = partial(layers.block, order="relu norm drop", **switches)
+    return layers.ConvNet(
         *block(1, 16), *block(16, 16), *block(16, 16), nn.AvgPool2d(2),
         *block(16, 32), *block(32, 16, order="relu norm"),
         nn.AdaptiveAvgPool2d(1),
@@ -182,25 +111,25 @@ def unpadded_16_32(**switches) -> ConvNet:
     )  # fmt: skip
 
 
-def _squeeze(widths: tuple[int, ...], head: int, **switches) -> ConvNet:
+def _squeeze(widths: tuple[int, ...], head: int, **switches) -> layers.ConvNet:
     """Design E's manner: two convolutions, a max-pool, a 1x1 squeeze, three more, the mean.
 
     ``head`` is the width of a 1x1 convolution between the mean and the classifier; 0 for none.
     """
-    block = partial(_block, order="norm relu drop", **switches)
+    block = partial(layers.block, order="norm relu drop", **switches)
     first, second, squeezed, *rest = widths
-    layers = [*block(1, first), *block(first, second), nn.MaxPool2d(2)]
-    layers += block(second, squeezed, 1, order="norm relu")
+    found = [*block(1, first), *block(first, second), nn.MaxPool2d(2)]
+    found += block(second, squeezed, 1, order="norm relu")
     for before, after in itertools.pairwise((squeezed, *rest)):
-        layers += block(before, after)
-    layers.append(nn.AvgPool2d(6))
+        found += block(before, after)
+    found.append(nn.AvgPool2d(6))
     last = widths[-1]
     if head:
-        layers += block(last, head, 1)
-    return ConvNet(*layers, nn.Conv2d(head or last, 10, 1, bias=False))
+        found += block(last, head, 1)
+    return layers.ConvNet(*found, nn.Conv2d(head or last, 10, 1, bias=False))
 
 
-def squeeze_5k(**switches) -> ConvNet:
+def squeeze_5k(**switches) -> layers.ConvNet:
     """In the place of published design E1, whose summary is not printed ("5.3k"): ours.
 
     5,324 parameters with batch norm, receptive field 28: E2's manner with fewer channels.
@@ -208,7 +137,7 @@ def squeeze_5k(**switches) -> ConvNet:
     return _squeeze((8, 12, 8, 10, 14, 16), head=0, **switches)
 
 
-def squeeze_7k(**switches) -> ConvNet:
+def squeeze_7k(**switches) -> layers.ConvNet:
     """Published designs E2 and E3: 8-16, a squeeze to 8, 12-16-20, the mean, 16, 10.
 
     7,496 parameters with batch norm, receptive field 28; no biases.
@@ -226,21 +155,22 @@ MODELS = {
         unpadded_16_32,
         squeeze_5k,
         squeeze_7k,
+        plain,
     )
 }
 
 
-def build(name: str, *, batch_norm: bool, dropout: float, seed: int) -> ConvNet:
+def build(name: str, *, batch_norm: bool, dropout: float, seed: int, **options) -> layers.ConvNet:
     """The network called ``name``, its initial weights drawn from ``seed``, on the CPU.
 
-    Torch's global random stream is left as it was. Raises ``ValueError`` for an unknown name
-    or a dropout outside 0 <= dropout < 1.
+    ``options`` are those of ``plain``. Torch's global random stream is left as it was. Raises
+    ``ValueError`` for an unknown name or a dropout outside 0 <= dropout < 1.
     """
     design = look_up("model", name, MODELS)
     checks.number(0, 1, dropout=dropout)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return design(batch_norm=batch_norm, dropout=dropout)
+        return design(batch_norm=batch_norm, dropout=dropout, **options)
 
 
 def count_parameters(model: nn.Module) -> int:

@@ -23,6 +23,8 @@ ENGINES = {"batched": "on the training device", "albumentations": "image by imag
 class Recipe:
     """One experiment. ``name`` and ``title`` identify it; every other field decides its numbers.
 
+    ``stages``, ``head`` and ``unpadded`` describe the model ``plain`` and no other.
+
     ``schedule`` and ``lr``, the highest rate it reaches, are the learning rate over time: the
     fourth step's one change sets both. ``max_grad_norm=None`` clips nothing; ``ema`` is the decay
     of an exponential moving average of the weights, evaluated in their place. ``engine`` runs
@@ -33,6 +35,9 @@ class Recipe:
     name: str
     title: str
     model: str = "skeleton"
+    stages: str = ""
+    head: str = ""
+    unpadded: bool = False
     batch_norm: bool = False
     dropout: float = 0.0
     augmentation: str | None = None
@@ -58,6 +63,12 @@ class Recipe:
         if self.max_grad_norm is not None:
             checks.number(0, open_low=True, max_grad_norm=self.max_grad_norm)
         look_up("model", self.model, models.MODELS)
+        described = [bool(self.stages), bool(self.head)]
+        if described != [self.model == "plain"] * 2 or (self.unpadded and not self.stages):
+            raise ValueError(
+                f"model={self.model!r}, stages={self.stages!r}, head={self.head!r}: the model "
+                "'plain' needs stages and a head, the others have neither"
+            )
         look_up("schedule", self.schedule, schedules.SCHEDULES)
         look_up("optimizer", self.optimizer, OPTIMIZERS)
         look_up("engine", self.engine, ENGINES)
@@ -364,8 +375,11 @@ def prepare(
 
 
 def build_model(recipe: Recipe, seed: int = 0) -> nn.Module:
+    options = {}
+    if recipe.model == "plain":
+        options = {"stages": recipe.stages, "head": recipe.head, "unpadded": recipe.unpadded}
     return models.build(
-        recipe.model, batch_norm=recipe.batch_norm, dropout=recipe.dropout, seed=seed
+        recipe.model, batch_norm=recipe.batch_norm, dropout=recipe.dropout, seed=seed, **options
     )
 
 

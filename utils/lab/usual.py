@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 from torchvision.transforms import InterpolationMode
 
-from utils import checks, models, recipes, schedules
+from utils import checks, layers, recipes, schedules
 from utils.data import MEAN, STD
 from utils.recipes import Recipe
 
@@ -69,6 +69,6 @@ def with_own_layers(model: nn.Module) -> nn.Module:
     """A copy of ``model`` with torch's own dropout and memory format."""
     plain = copy.deepcopy(model).to(memory_format=torch.contiguous_format)
     for name, layer in plain.named_children():
-        if isinstance(layer, models.Dropout):
+        if isinstance(layer, layers.Dropout):
             setattr(plain, name, nn.Dropout(layer.p))
     return plain
