@@ -185,7 +185,7 @@ DESIGNS = (
 # and B4's, C2's also C3's, E2's also E3's.
 COMMON = {
     "augmentation": "affine",
-    "batch_size": 64,
+    "batch_size": 32,
     "epochs": 15,
     "optimizer": "adam",
     "lr": 0.01,
