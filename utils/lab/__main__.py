@@ -7,7 +7,7 @@ import re
 import sys
 from pathlib import Path
 
-from utils import recipes, training
+from utils import data, recipes, training
 from utils.files import write_json
 from utils.lab import choices, grid, overview, report, results, timings
 
@@ -111,9 +111,10 @@ def _machines(chosen: argparse.Namespace) -> dict:
 def _bench(repeats: int, batch_sizes: list[int], record: bool) -> None:
     from utils.lab import benchmark  # here: torchvision takes a second to import
 
-    images, device = benchmark.share(), training.default_device()
+    images, device = data.load(), training.default_device()
     if record:
         timings.check_recordable(images, device, repeats)
+    images = benchmark.share(images)
     loading = benchmark.measure(
         repeats=repeats, batch_sizes=batch_sizes, images=images, device=device
     )

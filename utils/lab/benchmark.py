@@ -98,7 +98,7 @@ def measure(
     for size in batch_sizes:
         checks.whole(1, batch_size=size)
     device = torch.device(device or training.default_device())
-    images = images or share()
+    images = images or share(data.load())
     cases = []
     for recipe in map(recipes.get, names):
         for size in dict.fromkeys((recipe.batch_size, *batch_sizes)):
@@ -117,7 +117,7 @@ def measure_recipes(
 ) -> dict:
     """An epoch of every recipe as it stands, on one thread of the CPU."""
     checks.whole(1, repeats=repeats)
-    images = images or share()
+    images = images or share(data.load())
     short = [dataclasses.replace(recipes.get(name), epochs=1) for name in names]
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -144,9 +144,8 @@ def _signed(images: data.ImageSet, device: torch.device) -> dict:
     }
 
 
-def share() -> data.ImageSet:
+def share(images: data.ImageSet) -> data.ImageSet:
     """A tenth of the digits: enough to time."""
-    images = data.load()
     return images.subset(min(IMAGES, len(images.train_labels)), min(1000, len(images.test_labels)))
 
 
