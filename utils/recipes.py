@@ -354,8 +354,6 @@ def prepare(
     device = torch.device(device or training.default_device())
     weights_seed, dropout_seed, loader_seed = loaders.streams(seed, 3)
     model = build_model(recipe, weights_seed).to(device)
-    if device.type != "mps":  # a fifth to a twentieth of an epoch; MPS gains nothing by it
-        model = model.to(memory_format=torch.channels_last)
     optimizer = build_optimizer(recipe, model)
     train_loader, test_loader = build_loaders(recipe, images, loader_seed, device)
     torch.manual_seed(dropout_seed)
