@@ -66,7 +66,7 @@ def test_a_result_survives_writing_and_reading(recorded):
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (lambda r: r.update(format=99), "not a result of format 2"),
+        (lambda r: r.update(format=99), "not a result of format 3"),
         (lambda r: r.pop("history"), "it lacks history"),
         (lambda r: r["recipe"].update(lr=0.1), r"stale: .* \(lr: 0.1 → 0.05\)"),
         (lambda r: r["recipe"].update(newer=0.5), r"stale: .* \(newer: 0.5 → none\)"),

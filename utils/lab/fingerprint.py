@@ -10,9 +10,11 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+from collections.abc import Iterator, Sized
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from utils import data, recipes, schedules
 from utils.recipes import Recipe
@@ -40,7 +42,7 @@ def _measure(recipe: Recipe) -> list[float]:
     bound = recipe.max_grad_norm and recipe.max_grad_norm / TIGHTER
     tiny = dataclasses.replace(recipe, batch_size=BATCH, epochs=EPOCHS, max_grad_norm=bound)
     with torch.random.fork_rng(devices=[]):
-        setup = recipes.prepare(tiny, _made_up_images(), 0, "cpu")
+        setup = _in_double_precision(recipes.prepare(tiny, _made_up_images(), 0, "cpu"))
         before = [weights.detach().clone() for weights in setup.model.parameters()]
         history = setup.fit(verbose=False)
     if len(history) < EPOCHS:
@@ -52,6 +54,31 @@ def _measure(recipe: Recipe) -> list[float]:
     rates = schedules.rates(tiny.schedule, tiny.lr, EPOCHS, steps, history.train_loss)
     seen = [s.norm().item() for s in setup.model.buffers() if s.is_floating_point()]
     return [*rates, *history.train_loss, *history.test_loss, *moved, *seen]
+
+
+class _Doubled:
+    """A loader's batches in double precision."""
+
+    def __init__(self, loader: Sized):
+        self.loader = loader
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        return ((x.double(), y) for x, y in self.loader)
+
+
+def _in_double_precision(setup: recipes.Setup) -> recipes.Setup:
+    """``setup`` made so precise that the order of sums does not show.
+
+    In single precision six steps make up to 10 % of a number of a gradient's rounding.
+    """
+    setup.model.double()
+    if setup.average is not None:
+        setup.average.double()
+    setup.train_loader, setup.test_loader = map(_Doubled, (setup.train_loader, setup.test_loader))
+    return setup
 
 
 def _made_up_images() -> data.ImageSet:

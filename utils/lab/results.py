@@ -15,7 +15,7 @@ from utils.training import History
 
 FOLDER = Path(__file__).resolve().parents[2] / "assets" / "results"
 SEEDS = range(5)  # what the tables report
-FORMAT = 2
+FORMAT = 3
 SAMPLES = (60_000, 10_000)  # what a reported run trains and is tested on
 KEYS = {
     "format", "recipe", "recipe_hash", "seed", "data", "data_md5", "history",

@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 
-import torch
 from torch import Tensor, nn
 from torch.optim import SGD
 from torch.utils.data import DataLoader
@@ -52,7 +51,7 @@ def torchvision_loader(
 
 
 def as_torch_makes_it(setup: recipes.Setup, recipe: Recipe) -> recipes.Setup:
-    """``setup`` with torch's own dropout, memory format and optimizer step.
+    """``setup`` with torch's own dropout and optimizer step.
 
     Raises ``ValueError`` for a recipe that needs more than momentum SGD.
     """
@@ -66,8 +65,8 @@ def as_torch_makes_it(setup: recipes.Setup, recipe: Recipe) -> recipes.Setup:
 
 
 def with_own_layers(model: nn.Module) -> nn.Module:
-    """A copy of ``model`` with torch's own dropout and memory format."""
-    plain = copy.deepcopy(model).to(memory_format=torch.contiguous_format)
+    """A copy of ``model`` with torch's own dropout."""
+    plain = copy.deepcopy(model)
     for name, layer in plain.named_children():
         if isinstance(layer, layers.Dropout):
             setattr(plain, name, nn.Dropout(layer.p))
