@@ -6,10 +6,11 @@ with ``len``. Accuracies are in per cent, losses are the mean cross-entropy per 
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -155,6 +156,17 @@ def default_device() -> torch.device:
     return torch.device("cpu")
 
 
+@contextlib.contextmanager
+def cpu_threads(n: int) -> Iterator[None]:
+    """torch computes with ``n`` CPU threads inside, with as many as before afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(n)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def fit(
     model: nn.Module,
     train_loader: Iterable,
@@ -178,10 +190,10 @@ def fit(
     shortened to it: one bad batch cannot throw the weights far off. ``label_smoothing`` is
     ``F.cross_entropy``'s, in training only. ``average`` follows the model after every step and is
     evaluated in its place. ``after_epoch`` is handed the history so far after each epoch, for
-    whoever watches from afar. An interrupt (Ctrl-C, the
-    stop button) ends training and returns the epochs that were finished. Raises ``ValueError`` for
-    a number of epochs below 1, an empty loader, batches of the wrong kind or an optimizer of
-    another model, ``TrainingDiverged`` when a loss is not a number.
+    whoever watches from afar. An interrupt (Ctrl-C, the stop button) ends training and returns
+    the epochs that were finished. Raises ``ValueError`` for a number of epochs below 1, an empty
+    loader, batches of the wrong kind or an optimizer of another model, ``TrainingDiverged`` when
+    a loss is not a number.
     """
     checks.whole(1, epochs=epochs)
     if max_grad_norm is not None:

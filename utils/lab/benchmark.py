@@ -119,17 +119,13 @@ def measure_recipes(
     checks.whole(1, repeats=repeats)
     images = images or share(data.load())
     short = [dataclasses.replace(recipes.get(name), epochs=1) for name in names]
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with training.cpu_threads(1):
         makers = {
             recipe.name: lambda recipe=recipe: recipes.prepare(recipe, images, 0, "cpu")
             for recipe in short
         }
         seconds = in_turns(makers, repeats, "recipes")
         return _signed(images, torch.device("cpu")) | {"seconds": seconds}
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _signed(images: data.ImageSet, device: torch.device) -> dict:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from utils import data, recipes, schedules
+from utils import data, recipes, schedules, training
 from utils.recipes import Recipe
 
 TRAIN, TEST, BATCH, EPOCHS = 80, 32, 32, 2
@@ -30,12 +30,8 @@ def fingerprint(recipe: Recipe) -> list[float]:
 
     Always on the CPU and in one thread. Leaves torch's global random stream as it was.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with training.cpu_threads(1):
         return _measure(recipe)
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _measure(recipe: Recipe) -> list[float]:

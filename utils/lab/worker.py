@@ -11,10 +11,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from filelock import FileLock
 
-from utils import data, recipes
+from utils import data, recipes, training
 from utils.files import write_json
 from utils.lab import runner
 from utils.recipes import Recipe
@@ -81,9 +80,7 @@ def work(job: Job, parent: int | None) -> tuple[Job, dict | str]:
     def tell(history: History) -> None:
         _tell(job, len(history), history.test_accuracy[-1])
 
-    threads = torch.get_num_threads()
-    with _alone:
-        torch.set_num_threads(job.threads)
+    with _alone, training.cpu_threads(job.threads):
         try:
             images = images_of(job.images)
             result = runner.run(
@@ -92,7 +89,6 @@ def work(job: Job, parent: int | None) -> tuple[Job, dict | str]:
         except Exception as error:
             result = f"{type(error).__name__}: {error}"
         finally:
-            torch.set_num_threads(threads)
             with contextlib.suppress(OSError):  # on a cluster it is another machine's path
                 job.status.unlink(missing_ok=True)
     return job, result
