@@ -17,13 +17,14 @@ from PIL import Image
 
 from utils import canvas, comparisons, data, plots, receptive_field, recipes
 from utils.files import replacing
-from utils.lab import results
-from utils.recipes import PUBLISHED, STEPS
+from utils.lab import designs, results
+from utils.recipes import COMMONS, PUBLISHED, STEPS
 from utils.training import Mistakes
 
 FOLDER = results.FOLDER.parent / "figures"
 BEST = STEPS[-1]
 STEP_NAMES = tuple(recipe.name for recipe in STEPS)
+DESIGN_NAMES = tuple(recipe.name for recipe in (*designs.ALL, *COMMONS.values()))
 
 
 def steps() -> Figure:
@@ -68,6 +69,7 @@ FIGURES = {
     "curves.png": (curves, (BEST.name,)),
     "misclassified.png": (misclassified, (BEST.name,)),
     "network.png": (network, ()),
+    "designs.png": (designs.size_picture, DESIGN_NAMES),
 }
 
 
@@ -80,7 +82,7 @@ def digest(file: str) -> str:
         for run in results.recorded(recipes.get(name)).values()
     ]
     layers = receptive_field.rows(recipes.build_model(BEST))
-    drawing = (canvas, plots, comparisons, sys.modules[__name__])
+    drawing = (canvas, plots, comparisons, designs, sys.modules[__name__])
     code = [inspect.getsource(module) for module in drawing]
     return hashlib.sha256(repr((runs, layers, PUBLISHED, code)).encode()).hexdigest()[:16]
 
