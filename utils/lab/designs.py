@@ -1,6 +1,6 @@
 """The published designs side by side, and the studies of what their texts claim in passing.
 
-Every table reads the recorded runs and nothing else; ``BadResult`` where a run is missing.
+Every table reads the reported runs and nothing else; ``BadResult`` where one is missing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from utils.recipes import COMMON, COMMONS, DESIGNS, PUBLISHED, STEPS, TARGETS, R
 from utils.tables import Table
 
 NAMED_PAIRS = ((4, 9), (2, 5), (8, 9), (1, 7), (1, 2))  # confused, says B's analysis
-LEAST = 3  # seeds of everything that a table shows
 ALL = tuple(sorted((*STEPS, *DESIGNS), key=lambda recipe: PUBLISHED[recipe.name].source))
 
 
@@ -38,27 +37,6 @@ def common_of(recipe: Recipe) -> Recipe:
     network = (recipe.model, recipe.batch_norm)
     (found,) = (c for c in COMMONS.values() if (c.model, c.batch_norm) == network)
     return found
-
-
-def runs_of(recipe: Recipe) -> list[dict]:
-    """Every recorded seed of ``recipe``; ``BadResult`` for fewer than ``LEAST``."""
-    runs = list(results.recorded(recipe).values())
-    if len(runs) < LEAST:
-        raise results.BadResult(
-            f"{recipe.name} has {len(runs)} recorded runs, a table needs {LEAST}: "
-            f"python -m utils.lab run {recipe.name} --seeds 0-{LEAST - 1}"
-        )
-    return runs
-
-
-def accuracies(recipe: Recipe) -> list[float]:
-    """Last-epoch test accuracy of every recorded seed, in per cent."""
-    return [run["test_accuracy_last"] for run in runs_of(recipe)]
-
-
-def best(recipe: Recipe) -> list[float]:
-    """Best-epoch test accuracy of every recorded seed, in per cent."""
-    return [run["test_accuracy_best"] for run in runs_of(recipe)]
 
 
 def confused(run: dict, a: int, b: int) -> int:
@@ -118,7 +96,7 @@ def side_by_side() -> Table:
 
 
 def _row(recipe: Recipe) -> list[str]:
-    published, highest = PUBLISHED[recipe.name], best(recipe)
+    published, highest = PUBLISHED[recipe.name], results.best_accuracies(recipe.name)
     return [
         f"{label(recipe)} {recipe.title if recipe in STEPS else f'`{recipe.model}`'}",
         f"{parameters(recipe):,}",
@@ -132,7 +110,7 @@ def _row(recipe: Recipe) -> list[str]:
 
 
 def _over_seeds(recipe: Recipe) -> str:
-    values = accuracies(recipe)
+    values = results.last_accuracies(recipe.name)
     return f"{mean_std(estimate(values))} ({len(values)})".replace(" ", "\u00a0")
 
 
@@ -162,16 +140,18 @@ def targets() -> Table:
     """What was set for the designs, beside what was recorded."""
     rows = []
     for recipe in DESIGNS:
-        least, ours = PUBLISHED[recipe.name].test, max(best(recipe))
+        least, ours = PUBLISHED[recipe.name].test, max(results.best_accuracies(recipe.name))
         what = f"{label(recipe)}: best epoch of a seed, as published"
         rows.append([what, f"≥ {least:.2f}", f"{ours:.2f}", missed(ours, least)])
-    late = max(min(run["history"]["test_correct"][-5:]) for run in runs_of(recipes.DESIGN_E3))
+    late = max(
+        min(run["history"]["test_correct"][-5:]) for run in results.reported(recipes.DESIGN_E3.name)
+    )
     late = 100 * late / results.SAMPLES[1]
     what = "E3: each of the last 5 epochs of a seed"
     rows.append([what, "≥ 99.40", f"{late:.2f}", missed(late, 99.40)])
     for common in COMMONS.values():
         if common.name in TARGETS:
-            ours, least = mean(accuracies(common)), TARGETS[common.name]
+            ours, least = mean(results.last_accuracies(common.name)), TARGETS[common.name]
             what = f"{common.title}: mean of the last epoch"
             rows.append([what, f"≥ {least:.2f}", f"{ours:.3f}", missed(ours, least)])
     return Table(["target", "at least", "measured", "reached"], rows)
@@ -187,7 +167,9 @@ def missed(measured: float, least: float) -> str:
 
 def both(before: Recipe, after: Recipe) -> tuple[list[dict], list[dict]]:
     """The runs of two recipes with the seeds that both have recorded, in one order."""
-    one, other = results.recorded(before), results.recorded(after)
+    one, other = (
+        {run["seed"]: run for run in results.reported(recipe.name)} for recipe in (before, after)
+    )
     seeds = sorted(one.keys() & other.keys())
     return [one[seed] for seed in seeds], [other[seed] for seed in seeds]
 
@@ -205,7 +187,7 @@ def study(base: Recipe, others: Iterable[Recipe], setting: str) -> Table:
             recipes.shown(getattr(recipe, setting)),
             _over_seeds(recipe),
             "" if recipe is base else signed(paired(base, recipe)),
-            f"{mean(best(recipe)):.2f}",
+            f"{mean(results.best_accuracies(recipe.name)):.2f}",
         ]
         for recipe in (base, *others)
     ]
@@ -257,7 +239,7 @@ def peeks() -> dict[str, list[float]]:
     for recipe in recipes.RECIPES.values():
         constant = recipe.schedule == "constant"
         kind = "averaged" if recipe.ema else "constant rate" if constant else "falling rate"
-        for run in runs_of(recipe):
+        for run in results.reported(recipe.name):
             found[kind].append(run["test_accuracy_best"] - run["test_accuracy_last"])
     return found
 
@@ -268,9 +250,12 @@ def peeks() -> dict[str, list[float]]:
 def size_picture() -> Figure:
     """Accuracy against parameters: every design, its own recipe, the common one, as published."""
     common = {
-        letters(common): (parameters(common), accuracies(common)) for common in COMMONS.values()
+        letters(common): (parameters(common), results.last_accuracies(common.name))
+        for common in COMMONS.values()
     }
-    own = {label(recipe): (parameters(recipe), accuracies(recipe)) for recipe in ALL}
+    own = {
+        label(recipe): (parameters(recipe), results.last_accuracies(recipe.name)) for recipe in ALL
+    }
     published = {
         source.source: (source.parameters, source.test)
         for source in (PUBLISHED[recipe.name] for recipe in ALL)
@@ -290,7 +275,7 @@ def curves_picture() -> Figure:
     for recipe in ALL:
         title = f"{label(recipe)}: {parameters(recipe):,} parameters"
         panels[title] = {
-            way: [results.history_of(run) for run in runs_of(what)]
+            way: [results.history_of(run) for run in results.reported(what.name)]
             for way, what in (("own recipe", recipe), ("common recipe", common_of(recipe)))
         }
     own = mean(_swing(recipe) for recipe in ALL)
@@ -304,14 +289,14 @@ def curves_picture() -> Figure:
 
 def _swing(recipe: Recipe) -> float:
     """Standard deviation of the last 5 epochs' test accuracy, the mean over the seeds."""
-    histories = [results.history_of(run) for run in runs_of(recipe)]
+    histories = [results.history_of(run) for run in results.reported(recipe.name)]
     return mean(estimate(history.test_accuracy[-5:]).std for history in histories)
 
 
 def schedules_picture() -> Figure:
     """Every schedule over the study's epochs; the plateau follows its first recorded run."""
     plateau = next(recipe for recipe in recipes.SCHEDULER_STUDY if recipe.schedule == "plateau")
-    losses = runs_of(plateau)[0]["history"]["train_loss"]
+    losses = results.reported(plateau.name)[0]["history"]["train_loss"]
     plans = {
         name: schedules.rates(name, plateau.lr, plateau.epochs, 100, losses)
         for name in schedules.SCHEDULES

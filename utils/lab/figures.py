@@ -77,9 +77,7 @@ def digest(file: str) -> str:
     """What a figure is drawn from: its recipes' runs, the network and the drawing code."""
     parts = ("seed", "history", "misclassified")
     runs = [
-        [run[part] for part in parts]
-        for name in FIGURES[file][1]
-        for run in results.recorded(recipes.get(name)).values()
+        [run[part] for part in parts] for name in FIGURES[file][1] for run in results.reported(name)
     ]
     layers = receptive_field.rows(recipes.build_model(BEST))
     drawing = (canvas, plots, comparisons, designs, sys.modules[__name__])
