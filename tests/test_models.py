@@ -146,6 +146,13 @@ def test_a_plain_network_has_the_channels_that_its_text_lists(stages, parameters
     assert [type(layer) for layer in model].count(torch.nn.MaxPool2d) == 2
 
 
+def test_a_plain_network_pools_before_it_normalizes():
+    model = models.build("plain", stages="4-6/8", batch_norm=True, dropout=0.1, seed=0)
+    kinds = [type(layer).__name__ for layer in model[3:8]]
+    assert kinds == ["Conv2d", "MaxPool2d", "BatchNorm2d", "ReLU", "Dropout"]
+    assert sum(isinstance(layer, layers.Dropout) for layer in model) == 1
+
+
 def test_a_head_weighs_every_place_of_every_channel():
     switches = {"stages": "8-8/12-12/16-16", "batch_norm": True, "dropout": 0, "seed": 0}
     mean = models.build("plain", head="mean", **switches)

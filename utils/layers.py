@@ -64,9 +64,14 @@ def block(
     stride: int = 1,
     bias: bool = False,
 ) -> list:
-    """A convolution and what follows it in this ``order``: "relu", "norm" and "drop", if on."""
+    """A convolution and what follows it in this ``order``: "pool", "relu", "norm" and "drop".
+
+    The last two only where they are on.
+    """
     layers = [nn.Conv2d(channels_in, channels_out, kernel, stride, padding, bias=bias)]
     for what in order.split():
+        if what == "pool":
+            layers.append(nn.MaxPool2d(2))
         if what == "relu":
             layers.append(nn.ReLU())
         if what == "norm" and batch_norm:

@@ -22,22 +22,23 @@ def plain(
 ) -> layers.ConvNet:
     """Ours: 3x3 convolutions, each followed by batch norm and ReLU, and a ``head``.
 
-    ``stages="8-8/12-12/16-16"`` lists their channels, with a 2x2 max-pool and the dropout at
-    each stroke; ``16k5s2`` has a 5x5 kernel and stride 2. Maps keep their side unless
-    ``unpadded``. Raises ``ValueError`` for stages that cannot be read or that leave no map, and
-    for an unknown head.
+    ``stages="8-8/12-12/16-16"`` lists their channels; each stroke is a 2x2 max-pool and the
+    dropout. The pool comes before norm and ReLU, which then have a quarter of the values.
+    ``16k5s2`` has a 5x5 kernel and stride 2. Maps keep their side unless ``unpadded``. Raises
+    ``ValueError`` for stages that cannot be read or that leave no map, and for an unknown head.
     """
     found, channels, side = [], 1, checks.SIDE
-    for number, stage in enumerate(read(stages)):
-        if number:
-            found += [nn.MaxPool2d(2), *layers.drop(dropout)]
-            side //= 2
-        for width, kernel, stride in stage:
+    listed = read(stages)
+    for stage in listed:
+        for place, (width, kernel, stride) in enumerate(stage, 1):
             padding = 0 if unpadded else kernel // 2
             side = (side + 2 * padding - kernel) // stride + 1
+            order = "norm relu"
+            if place == len(stage) and stage is not listed[-1]:
+                order, side = "pool norm relu drop", side // 2
             if side < 1:
                 raise ValueError(f"stages={stages!r} leave no map after {width} channels")
-            what = {"order": "norm relu", "batch_norm": batch_norm, "dropout": 0}
+            what = {"order": order, "batch_norm": batch_norm, "dropout": dropout}
             found += layers.block(channels, width, kernel, stride=stride, padding=padding, **what)
             channels = width
     return layers.ConvNet(*found, *look_up("head", head, HEADS)(channels, side))
