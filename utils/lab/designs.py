@@ -260,13 +260,18 @@ def size_picture() -> Figure:
         source.source: (source.parameters, source.test)
         for source in (PUBLISHED[recipe.name] for recipe in ALL)
     }
+    finding = f"Under one recipe, {what_size_brings()}"
+    return comparisons.by_size({"common recipe": common, "own recipe": own}, published, finding)
+
+
+def what_size_brings() -> str:
+    """The largest network against the smallest, both with batch norm, under the common recipe."""
     ranked = sorted((c for c in COMMONS.values() if c.batch_norm), key=parameters)
     small, large = ranked[0], ranked[-1]
-    finding = (
-        f"Under one recipe, {parameters(large) / parameters(small):.1f} times the parameters "
+    return (
+        f"{parameters(large) / parameters(small):.1f} times the parameters "
         f"({letters(small)} to {letters(large)}) bring {signed(paired(small, large))} points"
     )
-    return comparisons.by_size({"common recipe": common, "own recipe": own}, published, finding)
 
 
 def curves_picture() -> Figure:
@@ -305,7 +310,9 @@ def schedules_picture() -> Figure:
 
 
 def peek_picture() -> Figure:
-    gaps = peeks()
-    everything = [gap for values in gaps.values() for gap in values]
-    finding = f"The peek: the best epoch on the test set flatters a run by {mean(everything):.2f}"
-    return comparisons.peek(gaps, f"{finding} points")
+    finding = f"The best epoch on the test set flatters a run by {mean(all_peeks()):.2f} points"
+    return comparisons.peek(peeks(), finding)
+
+
+def all_peeks() -> list[float]:
+    return [gap for gaps in peeks().values() for gap in gaps]
