@@ -148,7 +148,7 @@ def findings() -> str:
             f"network from {mean_std(start)} % to **{mean_std(end)} %** test accuracy "
             f"({end.n} seeds, last epoch, the test set read for reporting only).",
             f"- What each change brought, in points: {'; '.join(steps_up)}.",
-            f"- The published networks, all trained alike, lie close: {designs.what_size_brings()}.",
+            f"- The published networks, trained alike, lie close: {designs.what_size_brings()}.",
             f"- Quoting the best epoch on the test set, as is usual, would have added "
             f"{peeks[0]:.2f} points to the first step, {peeks[1]:.2f} to the last and "
             f"{mean(every):.2f} to a run on average ({len(every)} runs), with no better network "
