@@ -27,11 +27,12 @@ cv2.setNumThreads(0)  # its thread pool costs more than a 28 x 28 image takes
 def rotate_perspective() -> A.Compose:
     """Rotation by up to 6 degrees, then, on every second image, a perspective distortion.
 
-    Design B3's policy. The corners that rotation uncovers are filled with 33 of 255, the mean
+    After design B3's text. The corners that rotation uncovers are filled with 33 of 255, the mean
     pixel. Each corner of the distortion moves inward by |N(0, s)| of the side, at most 0.32 (a
     larger draw starts again from 0), with s uniform in 0..0.2. ``fit_output`` keeps the whole
     digit in view, as torchvision's RandomPerspective does; without it albumentations 2.0.8
-    enlarges the image and cuts the digit.
+    enlarges the image and cuts the digit. torchvision's distortion of 0.2 moves a corner by at
+    most 2 pixels each way, this one by 2 on average.
     """
     return A.Compose(
         [

@@ -6,6 +6,7 @@ is opaque, for light and dark pages.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
@@ -18,6 +19,7 @@ from utils import checks
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PURPLE, GREY = "#CC79A7", "#666666"
 WIDTH = 9.0  # inches: at 100 dots per inch a README's column
+WIDEST_TITLE = 92  # letters in a line
 
 
 def figure(rows: int = 1, columns: int = 1, height: float = 3.6, **options):
@@ -32,7 +34,8 @@ def figure(rows: int = 1, columns: int = 1, height: float = 3.6, **options):
 
 def title(drawn: Figure, finding: str, name: str = "MNIST") -> None:
     """The finding on top; ``name`` is said where the images are not MNIST's."""
-    drawn.suptitle(finding if name == "MNIST" else f"{finding}\n[{name}]", fontsize=12)
+    lines = [textwrap.fill(line, WIDEST_TITLE) for line in finding.splitlines()]
+    drawn.suptitle("\n".join(lines if name == "MNIST" else [*lines, f"[{name}]"]), fontsize=12)
 
 
 def plain(axes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -88,11 +89,20 @@ def by_size(
     if len(measured) > len(styles):
         raise ValueError(f"{len(measured)} ways of training, expected at most {len(styles)}")
     for (label, found), (color, marker, aside) in zip(measured.items(), styles, strict=False):
-        sizes = [size * aside for size, _ in found.values()]
-        means = [np.mean(values) for _, values in found.values()]
+        means = [float(np.mean(values)) for _, values in found.values()]
         spreads = [np.std(values, ddof=1) for _, values in found.values()]
+        taken: Counter[int] = Counter()
+        sizes = []
+        for size, _ in found.values():  # designs of one size stand beside each other
+            sizes.append(size * aside * 1.02 ** taken[size])
+            taken[size] += 1
         look = {"fmt": marker, "ms": 6, "capsize": 3, "color": color, "alpha": 0.85}
-        axes.errorbar(sizes, means, spreads, label=f"{label}: mean ± deviation, last epoch", **look)
+        label = f"{label}: mean ± deviation of the seeds, last epoch"
+        axes.errorbar(sizes, means, spreads, label=label, **look)
+        if marker == "o":
+            for name, size, height in zip(found, sizes, means, strict=True):
+                place = {"xytext": (-7, -3), "textcoords": "offset points", "ha": "right"}
+                axes.annotate(name, (size, height), fontsize=9, color=color, **place)
     sizes, single = zip(*published.values(), strict=True)
     label = "published: one run, the test set watched every epoch"
     axes.scatter(sizes, single, marker="x", s=50, color=RED, lw=2, label=label, zorder=3)
@@ -100,6 +110,7 @@ def by_size(
         place = {"xytext": (7, -3), "textcoords": "offset points", "fontsize": 9, "color": RED}
         axes.annotate(", ".join(names), (size, accuracy), **place)
     axes.set(xscale="log", xlabel="parameters", ylabel="test accuracy in %")
+    axes.set_xlim(0.82 * min(sizes), 1.12 * max(sizes))
     axes.xaxis.set_major_locator(FixedLocator(_SIZES))
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.xaxis.set_minor_locator(NullLocator())

@@ -123,7 +123,7 @@ def table(names: Iterable[str] | None = None) -> Table:
             changed = results.changed_settings(recipe.settings(), result["recipe"])
             found.setdefault(changed or "as chosen", []).append(judged(result))
         rows += [_row(name, difference, values) for difference, values in sorted(found.items())]
-    return Table(["step", "tried", "validation accuracy", "one a seed"], rows)
+    return Table(["recipe", "tried", "validation accuracy", "one a seed"], rows)
 
 
 def _seed_of(path: Path) -> int:

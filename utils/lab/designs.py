@@ -5,9 +5,12 @@ Every table reads the reported runs and nothing else; ``BadResult`` where one is
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from itertools import pairwise
 from statistics import mean
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from utils import comparisons, models, receptive_field, recipes, schedules
@@ -91,7 +94,7 @@ def side_by_side() -> Table:
     """Every design: what was published, what its recipe gives here, and the common one."""
     columns = ["design", "parameters", "published", "its epoch"]
     columns += ["best epoch: mean (highest)", "last epoch", "last epoch, common recipe"]
-    columns += ["seconds per epoch"]
+    columns += ["seconds per epoch, own recipe"]
     return Table(columns, [_row(recipe) for recipe in ALL])
 
 
@@ -115,20 +118,75 @@ def _over_seeds(recipe: Recipe) -> str:
 
 
 def on_equal_terms() -> Table:
-    """Every network under the common recipe, and what the largest has over it."""
+    """Every network under the common recipe, and what the largest with batch norm has over it."""
     ranked = sorted(COMMONS.values(), key=parameters)
-    largest = max((c for c in ranked if c.batch_norm), key=parameters)
-    rows = [
-        [
-            letters(common),
-            f"{parameters(common):,}",
-            _over_seeds(common),
-            "" if common is largest else signed(paired(common, largest)),
-        ]
-        for common in ranked
-    ]
+    _, largest = _smallest_and_largest()
+    rows = []
+    for common in ranked:
+        gap = paired(common, largest)
+        rows.append(
+            [
+                letters(common),
+                f"{parameters(common):,}",
+                _over_seeds(common),
+                "" if common is largest else f"{signed(gap)}, {gap.n} pairs",
+            ]
+        )
     gap = f"{letters(largest)} less this [95 % interval]"
     return Table(["network of", "parameters", "last epoch", gap], rows)
+
+
+def _smallest_and_largest() -> tuple[Recipe, Recipe]:
+    """Of the networks with batch norm, under the common recipe."""
+    ranked = sorted((c for c in COMMONS.values() if c.batch_norm), key=parameters)
+    return ranked[0], ranked[-1]
+
+
+def ranges() -> Table:
+    """How far apart the designs lie: as published, under their own recipes and the common one."""
+    rows = []
+    for way, found in _reached().items():
+        lowest, highest = min(found, key=found.get), max(found, key=found.get)
+        ends = [f"{found[name]:.2f} ({name})" for name in (lowest, highest)]
+        rows.append([way, *ends, f"{found[highest] - found[lowest]:.2f}"])
+    return Table(["", "lowest", "highest", "range, in points"], rows)
+
+
+def _reached() -> dict[str, dict[str, float]]:
+    """Accuracy of every design, in per cent: the published figure, and means of the last epoch."""
+
+    def ours(recipe: Recipe) -> float:
+        return mean(results.last_accuracies(recipe.name))
+
+    return {
+        "published": {label(recipe): PUBLISHED[recipe.name].test for recipe in ALL},
+        "own recipe, last epoch": {label(recipe): ours(recipe) for recipe in ALL},
+        "common recipe, last epoch": {letters(c): ours(c) for c in COMMONS.values()},
+    }
+
+
+def stages() -> Table:
+    """From one published stage to the next: the gain as published, and ours, paired by seed."""
+    rows = []
+    for before, after in pairwise(ALL):
+        if label(before)[0] != label(after)[0]:
+            continue
+        said = [PUBLISHED[recipe.name] for recipe in (before, after)]
+        train = mean(
+            results.history_of(run).train_accuracy[-1] for run in results.reported(after.name)
+        )
+        rows.append(
+            [
+                f"{label(before)} → {label(after)}",
+                recipes.in_words(recipes.difference(before, after)),
+                f"{said[1].test - said[0].test:+.2f}",
+                signed(paired(before, after)),
+                f"{said[1].train:.2f}",
+                f"{train:.2f}",
+            ]
+        )
+    columns = ["stages", "what changes here", "published gain", "gain here [95 % interval]"]
+    return Table([*columns, "train, published", "train, here"], rows)
 
 
 def letters(common: Recipe) -> str:
@@ -142,22 +200,22 @@ def targets() -> Table:
     for recipe in DESIGNS:
         least, ours = PUBLISHED[recipe.name].test, max(results.best_accuracies(recipe.name))
         what = f"{label(recipe)}: best epoch of a seed, as published"
-        rows.append([what, f"≥ {least:.2f}", f"{ours:.2f}", missed(ours, least)])
+        rows.append([what, f"≥ {least:.2f}", f"{ours:.2f}", verdict(ours, least)])
     late = max(
         min(run["history"]["test_correct"][-5:]) for run in results.reported(recipes.DESIGN_E3.name)
     )
     late = 100 * late / results.SAMPLES[1]
     what = "E3: each of the last 5 epochs of a seed"
-    rows.append([what, "≥ 99.40", f"{late:.2f}", missed(late, 99.40)])
+    rows.append([what, "≥ 99.40", f"{late:.2f}", verdict(late, 99.40)])
     for common in COMMONS.values():
         if common.name in TARGETS:
             ours, least = mean(results.last_accuracies(common.name)), TARGETS[common.name]
             what = f"{common.title}: mean of the last epoch"
-            rows.append([what, f"≥ {least:.2f}", f"{ours:.3f}", missed(ours, least)])
+            rows.append([what, f"≥ {least:.2f}", f"{ours:.3f}", verdict(ours, least)])
     return Table(["target", "at least", "measured", "reached"], rows)
 
 
-def missed(measured: float, least: float) -> str:
+def verdict(measured: float, least: float) -> str:
     """``yes``, or by how much it is missed."""
     return "yes" if reaches(measured, least) else f"no, by {least - measured:.3f}"
 
@@ -196,8 +254,28 @@ def study(base: Recipe, others: Iterable[Recipe], setting: str) -> Table:
 
 def schedulers() -> Table:
     """One network and one peak rate, five schedules: E's text says that step and plateau fail."""
-    others = (*recipes.SCHEDULER_STUDY, recipes.DESIGN_E3)
-    return study(recipes.DESIGN_E2, others, "schedule")
+    base, chosen = recipes.DESIGN_E2, recipes.DESIGN_E3
+    rows = []
+    for recipe in (base, *recipes.SCHEDULER_STUDY, chosen):
+        falls = [first_fall(run["history"]["lr"]) for run in results.reported(recipe.name)]
+        rows.append(
+            [
+                recipe.schedule,
+                _over_seeds(recipe),
+                "" if recipe is base else signed(paired(base, recipe)),
+                "" if recipe is chosen else signed(paired(recipe, chosen)),
+                ", ".join(str(epoch or "never") for epoch in falls),
+            ]
+        )
+    columns = ["schedule", "last epoch", f"less {base.schedule} [95 % interval]"]
+    columns += [f"{chosen.schedule} less this [95 % interval]", "first epoch at a lower rate"]
+    return Table(columns, rows)
+
+
+def first_fall(rates: Sequence[float]) -> int | None:
+    """The first epoch, from 1, that starts at a lower rate than an earlier one."""
+    falls = (at for at, lr in enumerate(rates, 1) if lr < max(rates[:at]))
+    return next(falls, None)
 
 
 def batch_sizes() -> Table:
@@ -223,11 +301,23 @@ def mended_pairs() -> Table:
     """Mistakes between the digits that B's text names, without and with augmentation."""
     sides = both(recipes.REGULARIZATION, recipes.AUGMENTATION)
     rows = []
-    for a, b in NAMED_PAIRS:
-        before, after = ([confused(run, a, b) for run in side] for side in sides)
+    for what, count in _counts().items():
+        before, after = ([count(run) for run in side] for side in sides)
         gap = signed(paired_difference(before, after))
-        rows.append([f"{a} and {b}", f"{mean(before):.1f}", f"{mean(after):.1f}", gap])
+        rows.append([what, f"{mean(before):.1f}", f"{mean(after):.1f}", gap])
     return Table(["digits", "step 02, plain", "step 03, augmented", "Δ [95 % interval]"], rows)
+
+
+def _counts() -> dict[str, Callable[[dict], int]]:
+    """What is counted of a run's mistakes: each named pair, all of them, everything else."""
+
+    def named(run: dict) -> int:
+        return sum(confused(run, a, b) for a, b in NAMED_PAIRS)
+
+    found = {f"{a} and {b}": partial(confused, a=a, b=b) for a, b in NAMED_PAIRS}
+    found["the five together"] = named
+    found["all other mistakes"] = lambda run: len(run["misclassified"]["labels"]) - named(run)
+    return found
 
 
 def peeks() -> dict[str, list[float]]:
@@ -235,13 +325,18 @@ def peeks() -> dict[str, list[float]]:
 
     By what the end of training does: runs at their full rate have more to pick from.
     """
-    found: dict[str, list[float]] = {"constant rate": [], "falling rate": [], "averaged": []}
+    found: dict[str, list[float]] = {
+        "at a constant rate": [],
+        "at a falling rate": [],
+        "with averaged weights": [],
+    }
     for recipe in recipes.RECIPES.values():
-        constant = recipe.schedule == "constant"
-        kind = "averaged" if recipe.ema else "constant rate" if constant else "falling rate"
         for run in results.reported(recipe.name):
+            lr = run["history"]["lr"]
+            falling = "at a falling rate" if lr[-1] < max(lr) else "at a constant rate"
+            kind = "with averaged weights" if recipe.ema else falling
             found[kind].append(run["test_accuracy_best"] - run["test_accuracy_last"])
-    return found
+    return {kind: gaps for kind, gaps in found.items() if gaps}
 
 
 # --------------------------------------------------------------------------- the pictures
@@ -260,17 +355,16 @@ def size_picture() -> Figure:
         source.source: (source.parameters, source.test)
         for source in (PUBLISHED[recipe.name] for recipe in ALL)
     }
-    finding = f"Under one recipe, {what_size_brings()}"
+    finding = f"Trained alike, in points: {what_size_brings()}"
     return comparisons.by_size({"common recipe": common, "own recipe": own}, published, finding)
 
 
 def what_size_brings() -> str:
     """The largest network against the smallest, both with batch norm, under the common recipe."""
-    ranked = sorted((c for c in COMMONS.values() if c.batch_norm), key=parameters)
-    small, large = ranked[0], ranked[-1]
+    small, large = _smallest_and_largest()
     return (
-        f"{parameters(large) / parameters(small):.1f} times the parameters "
-        f"({letters(small)} to {letters(large)}) bring {signed(paired(small, large))} points"
+        f"{letters(large)} ({parameters(large):,} parameters) less {letters(small)} "
+        f"({parameters(small):,}) is {signed(paired(small, large))}"
     )
 
 
@@ -283,19 +377,25 @@ def curves_picture() -> Figure:
             way: [results.history_of(run) for run in results.reported(what.name)]
             for way, what in (("own recipe", recipe), ("common recipe", common_of(recipe)))
         }
-    own = mean(_swing(recipe) for recipe in ALL)
-    common = mean(_swing(recipe) for recipe in COMMONS.values())
+    own, common = (mean(map(_swing, ways)) for ways in (ALL, map(common_of, ALL)))
     finding = (
-        f"Swing of the last five epochs: {own:.3f} points under the designs' own recipes, "
-        f"{common:.3f} under the common one"
+        f"How far the last five epochs swing around a straight line: {own:.3f} points under the "
+        f"designs' own recipes, {common:.3f} under the common one"
     )
     return comparisons.small_multiples(panels, f"{finding}\n(mean and range of the seeds)")
 
 
 def _swing(recipe: Recipe) -> float:
-    """Standard deviation of the last 5 epochs' test accuracy, the mean over the seeds."""
+    """Standard deviation of the last 5 epochs' test accuracy around their line, mean over seeds."""
     histories = [results.history_of(run) for run in results.reported(recipe.name)]
-    return mean(estimate(history.test_accuracy[-5:]).std for history in histories)
+    return mean(around_line(history.test_accuracy[-5:]) for history in histories)
+
+
+def around_line(values: Sequence[float]) -> float:
+    """Standard deviation around the best straight line, which takes two degrees of freedom."""
+    at = np.arange(len(values))
+    rest = values - np.polyval(np.polyfit(at, values, 1), at)
+    return float(np.sqrt((rest**2).sum() / (len(values) - 2)))
 
 
 def schedules_picture() -> Figure:
@@ -310,9 +410,10 @@ def schedules_picture() -> Figure:
 
 
 def peek_picture() -> Figure:
-    finding = f"The best epoch on the test set flatters a run by {mean(all_peeks()):.2f} points"
+    finding = f"What the best epoch on the test set adds to the last: {peeks_in_words()}"
     return comparisons.peek(peeks(), finding)
 
 
-def all_peeks() -> list[float]:
-    return [gap for gaps in peeks().values() for gap in gaps]
+def peeks_in_words() -> str:
+    """The mean of every kind of run."""
+    return ", ".join(f"{mean(values):.2f} {kind}" for kind, values in peeks().items())

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from statistics import mean
 
 from utils import models, receptive_field, recipes
 from utils.files import replacing
@@ -137,7 +136,6 @@ def findings() -> str:
         - estimate(results.last_accuracies(step.name)).mean
         for step in (first, last)
     ]
-    every = designs.all_peeks()
     steps_up = [
         f"{recipe.title.lower()} {difference(recipes.previous(recipe), recipe)}"
         for recipe in STEPS[1:]
@@ -148,11 +146,10 @@ def findings() -> str:
             f"network from {mean_std(start)} % to **{mean_std(end)} %** test accuracy "
             f"({end.n} seeds, last epoch, the test set read for reporting only).",
             f"- What each change brought, in points: {'; '.join(steps_up)}.",
-            f"- The published networks, trained alike, lie close: {designs.what_size_brings()}.",
+            f"- The published networks trained alike, in points: {designs.what_size_brings()}.",
             f"- Quoting the best epoch on the test set, as is usual, would have added "
-            f"{peeks[0]:.2f} points to the first step, {peeks[1]:.2f} to the last and "
-            f"{mean(every):.2f} to a run on average ({len(every)} runs), with no better network "
-            f"behind them.",
+            f"{peeks[0]:.2f} points to the first step and {peeks[1]:.2f} to the last, with no "
+            f"better network behind them. The mean over all runs is {designs.peeks_in_words()}.",
         ]
     )
 
