@@ -255,7 +255,7 @@ def test_the_curves_title_measures_the_swing(runs):
     for name in runs:
         swing = 9910 if name.startswith("common") else 9950
         runs[name] = {n: run([9900, swing] * 3) for n in range(5)}
-    title = designs.curves_picture().get_suptitle()
+    title = " ".join(designs.curves_picture().get_suptitle().split())
     # By hand: around 99.3 lie 3 values .2 above and 2 .3 below, √(.30 / 3); a fifth of it.
     assert "0.316 points under the designs' own recipes, 0.063 under the common one" in title
 
