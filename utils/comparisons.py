@@ -101,7 +101,7 @@ def by_size(
         axes.errorbar(sizes, means, spreads, label=label, **look)
         if marker == "o":
             for name, size, height in zip(found, sizes, means, strict=True):
-                place = {"xytext": (-7, -3), "textcoords": "offset points", "ha": "right"}
+                place = {"xytext": (-6, 5), "textcoords": "offset points", "ha": "right"}
                 axes.annotate(name, (size, height), fontsize=9, color=color, **place)
     sizes, single = zip(*published.values(), strict=True)
     label = "published: one run, the test set watched every epoch"
