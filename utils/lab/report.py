@@ -149,7 +149,8 @@ def findings() -> str:
             f"- The published networks trained alike, in points: {designs.what_size_brings()}.",
             f"- Quoting the best epoch on the test set, as is usual, would have added "
             f"{peeks[0]:.2f} points to the first step and {peeks[1]:.2f} to the last, with no "
-            f"better network behind them. The mean over all runs is {designs.peeks_in_words()}.",
+            f"better network behind them. The mean over all runs is "
+            f"{designs.means_in_words(designs.peeks())}.",
         ]
     )
 
