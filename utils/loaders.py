@@ -23,7 +23,7 @@ def normalize(images: Tensor) -> Tensor:
     """Pixels 0..255, ``[B, 28, 28]``, to the network's input, float32 ``[B, 1, 28, 28]``."""
     if images.ndim != 3:
         raise ValueError(f"images are {list(images.shape)}, expected [B, 28, 28]")
-    return ((images.float() / 255 - MEAN) / STD).unsqueeze(1)
+    return (images.float() / 255).sub_(MEAN).div_(STD).unsqueeze(1)
 
 
 def streams(seed: int, n: int) -> list[int]:

@@ -25,6 +25,10 @@ from tqdm import tqdm
 from utils import checks, schedules
 from utils.tables import Table
 
+# Steps between two looks at the numbers. A look makes a GPU wait for its queue, and on a CPU it
+# takes as long as a tenth of a small network's step.
+LOOK_EVERY = 20
+
 
 class TrainingDiverged(RuntimeError):
     """The loss became NaN or infinite."""
@@ -206,6 +210,9 @@ def fit(
     model.to(device)
     history = History()
     evaluated = model if average is None else average.to(device).module
+    if average is not None:
+        # It asks for its count at every step: on a GPU that would be a wait.
+        average.n_averaged = average.n_averaged.cpu()
     loss_function = partial(F.cross_entropy, label_smoothing=label_smoothing)
 
     def after_step() -> None:
@@ -284,8 +291,6 @@ def train_epoch(
     correct = torch.zeros((), dtype=torch.long, device=device)
     samples = 0
     recent: list[tuple[int, float, Tensor]] = []  # step, learning rate and loss, not looked at yet
-    # Reading a number makes a GPU wait for its queue, a CPU not.
-    look_every = 1 if device.type == "cpu" else 50
     started = time.perf_counter()
     bar = tqdm(loader, file=sys.stdout, disable=not verbose, mininterval=0.5)
     for step, (x, y) in enumerate(bar):
@@ -304,7 +309,7 @@ def train_epoch(
         samples += len(y)
         recent.append((step, optimizer.param_groups[0]["lr"], loss.detach()))
         last = step + 1 == len(loader)
-        if last or step % look_every == 0:
+        if last or step % LOOK_EVERY == 0:
             _check_finite(recent, epoch)
             recent.clear()
             bar.set_description_str(
