@@ -1,4 +1,4 @@
-# make run · test · bench · lab · results · notebooks · report · lint · fork
+# make run · test · bench · race · lab · results · notebooks · report · lint · fork
 # Each target makes its own .venv first; `make PYTHON=python3.13 …` chooses the interpreter.
 PYTHON ?= python3
 VENV := .venv
@@ -10,7 +10,7 @@ export MNIST_ROOT := $(abspath ../shared/data)
 endif
 endif
 
-.PHONY: run test bench lab results notebooks report lint format fork clean
+.PHONY: run test bench race lab results notebooks report lint format fork clean
 .DEFAULT_GOAL := run
 
 # Run every notebook at full size; pages to build/, then the experiment table.
@@ -24,6 +24,10 @@ test: $(VENV)/test-ready
 # Time an epoch of ours beside the usual ways to load digits.
 bench: $(VENV)/ready
 	$(BIN)/python -m utils.lab bench --batch-sizes 128 256
+
+# Whole runs against the clock: design A, usual and ours, and the record.
+race: $(VENV)/ready
+	$(BIN)/python -m utils.lab race
 
 # Open the notebooks.
 lab: $(VENV)/ready

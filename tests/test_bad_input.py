@@ -20,6 +20,7 @@ from utils import (
     schedules,
     training,
 )
+from utils.lab import race
 from utils.lab.statistics import estimate
 from utils.training import History, Mistakes
 
@@ -198,6 +199,17 @@ WRONG_CALLS = {
         "7 schedules, expected at most 6",
     ),
     "gaps": (lambda: comparisons.peek({"a": []}, ""), "a row has no run to draw"),
+    "entrants": (lambda: comparisons.race({"a": [1.0]}, {"b": [99.0]}, ""), "has no seconds or no"),
+    "chain": (lambda: comparisons.chain(["a"], [1.0], [], ""), "1 labels, 1 seconds, 0 runs"),
+    "bars": (
+        lambda: comparisons.stacked({"a": {"x": 1.0}, "b": {"y": 1.0}}, "s", ""),
+        "not of the same parts",
+    ),
+    "parts": (
+        lambda: comparisons.stacked({"a": dict.fromkeys("abcdefghi", 1.0)}, "s", ""),
+        "9 parts, expected at most 8",
+    ),
+    "race": (lambda: race.measure(repeats=0), "repeats=0 is not a whole number"),
     "histories": (lambda: comparisons.seed_curves([History()], ""), "the histories are empty"),
     # recipes
     "recipe": (lambda: recipes.get("02_regularisation"), "did you mean '02_regularization'"),

@@ -78,6 +78,17 @@ def of_no_set():
         ),
         "schedules": comparisons.schedules({"flat": [0.1] * 4, "down": [0.1, 0.05, 0.01]}, 2),
         "peek": comparisons.peek({"one": [0.1, 0.0], "two": [0.3]}, "a finding"),
+        "race": comparisons.race(
+            {"the slow one": [90.0, 95.0], "the fast one": [5.0, 6.0]},
+            {"the slow one": [99.0, 99.2], "the fast one": [99.4, 99.5]},
+            "a finding",
+        ),
+        "chain": comparisons.chain(["one", "two"], [90.0, 5.5], [[99.0, 99.1]] * 2, "a finding"),
+        "stacked": comparisons.stacked(
+            {"a bar": {"this": 3.0, "that": 1.0}, "another": {"this": 1.0, "that": 0.5}},
+            "seconds",
+            "a finding",
+        ),
     }
 
 

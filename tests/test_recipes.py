@@ -1,6 +1,7 @@
 """One change per step, by test."""
 
 import dataclasses
+from itertools import pairwise
 
 import pytest
 import torch
@@ -61,8 +62,9 @@ PLAIN = ("stages", "head", "unpadded")  # of that model only
 def test_a_recipes_settings_are_all_its_fields_but_name_and_title():
     fields = {field.name for field in dataclasses.fields(recipes.Recipe)}
     assert recipes.SKELETON.settings().keys() == fields - {"name", "title"}
-    # An average changes what is evaluated, not the losses that are compared below.
-    assert OTHER_VALUES.keys() == fields - {"name", "title", "ema"}
+    # An average changes what is evaluated, not the losses that are compared below; the layout in
+    # memory changes neither.
+    assert OTHER_VALUES.keys() == fields - {"name", "title", "ema", "channels_last"}
 
 
 @pytest.mark.parametrize("setting", OTHER_VALUES)
@@ -78,6 +80,49 @@ def test_every_setting_decides_something(digits, setting):
         for recipe in (base, other)
     )
     assert first != second
+
+
+def test_the_layout_in_memory_changes_nothing_but_speed(digits):
+    few = digits.subset(256, 64)
+    base = recipes.step(recipes.SPEEDRUN, "base", "base", epochs=1, channels_last=False)
+    setups = [
+        recipes.prepare(recipes.step(base, "x", "x", channels_last=last), few, 0, "cpu")
+        for last in (False, True)
+    ]
+    kernels = [
+        next(w for w in setup.model.parameters() if w.ndim == 4 and len(w[0]) > 1)
+        for setup in setups
+    ]
+    assert not kernels[0].is_contiguous(memory_format=torch.channels_last)
+    assert kernels[1].is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(*kernels)
+    losses = [setup.fit(verbose=False).train_loss[0] for setup in setups]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+
+
+# What each change on the way to the record may touch.
+SPEED_FIELDS = {
+    "speed_network": {"model", "stages", "head", "unpadded", "dropout"},
+    "speed_layout": {"channels_last"},
+    "speed_batch": {"batch_size"},
+    "speed_augmentation": {"augmentation"},
+    "speed_adam": {"optimizer", "lr"},
+    "speed_average": {"ema"},
+    "speed_smoothing": {"label_smoothing"},
+    "speedrun": {"epochs"},
+}
+
+
+def test_every_change_on_the_way_to_the_record_is_one_idea():
+    found = {
+        after.name: set(recipes.difference(before, after))
+        for before, after in pairwise(recipes.SPEED)
+    }
+    assert found == SPEED_FIELDS and recipes.SPEED[0] is recipes.DESIGN_A
+
+
+def test_the_record_stays_within_its_size():
+    assert models.count_parameters(recipes.build_model(recipes.SPEEDRUN)) <= 20_000
 
 
 def test_names_are_unique_and_each_step_has_a_target():

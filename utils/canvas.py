@@ -17,7 +17,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator
 from utils import checks
 
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
-PURPLE, GREY = "#CC79A7", "#666666"
+PURPLE, SKY, YELLOW, GREY = "#CC79A7", "#56B4E9", "#F0E442", "#666666"
 WIDTH = 9.0  # inches: at 100 dots per inch a README's column
 WIDEST_TITLE = 92  # letters in a line
 

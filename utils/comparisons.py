@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from utils import canvas
-from utils.canvas import BLUE, GREEN, GREY, ORANGE, PURPLE, RED
+from utils.canvas import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, YELLOW
 from utils.training import History
 
 
@@ -198,6 +198,89 @@ def peek(gaps: dict[str, Sequence[float]], finding: str) -> Figure:
     axes.set_ylim(len(gaps) - 0.5, -0.65)
     key = {"frameon": False, "markerscale": 0.6}
     figure.legend([dot, mean], ["one run", "mean"], loc="outside right center", **key)
+    canvas.plain(axes)
+    canvas.title(figure, finding)
+    return figure
+
+
+# --------------------------------------------------------------------------- speed
+
+
+def race(
+    seconds: dict[str, Sequence[float]], reached: dict[str, Sequence[float]], finding: str
+) -> Figure:
+    """Seconds of whole runs, a bar per entrant from the top, with the accuracy of its seeds."""
+    if seconds.keys() != reached.keys() or not all(
+        map(len, [*seconds.values(), *reached.values()])
+    ):
+        raise ValueError("an entrant has no seconds or no accuracy")
+    figure, axes = canvas.figure(height=0.62 * len(seconds) + 1.3)
+    for row, (name, took) in enumerate(seconds.items()):
+        color = BLUE if row + 1 == len(seconds) else GREY
+        middle = float(np.median(took))
+        spread = [[middle - min(took)], [max(took) - middle]]
+        axes.barh(row, middle, 0.62, color=color, xerr=spread, capsize=3)
+        accuracy = f"{np.mean(reached[name]):.2f} ± {np.std(reached[name], ddof=1):.2f} %"
+        place = {"textcoords": "offset points", "va": "center", "fontsize": 10}
+        axes.annotate(f"{middle:.1f} s: {accuracy}", (max(took), row), (8, 0), **place)
+    axes.set_yticks(range(len(seconds)), seconds)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1.4 * max(map(max, seconds.values())))
+    axes.set(xlabel="seconds from the images on disk to the last step (median, least to most)")
+    canvas.plain(axes)
+    canvas.title(figure, finding)
+    return figure
+
+
+def chain(
+    labels: Sequence[str], seconds: Sequence[float], runs: Sequence[Sequence[float]], finding: str
+) -> Figure:
+    """One change a row from the top: seconds on the left, mean ± deviation of accuracy right."""
+    if not len(labels) == len(seconds) == len(runs) or not labels:
+        raise ValueError(f"{len(labels)} labels, {len(seconds)} seconds, {len(runs)} runs")
+    figure, (left, right) = canvas.figure(1, 2, height=0.42 * len(labels) + 1.2, sharey=True)
+    rows = range(len(labels))
+    left.barh(rows, seconds, 0.62, color=[GREY] * (len(labels) - 1) + [BLUE])
+    for row, took in zip(rows, seconds, strict=True):
+        place = {"textcoords": "offset points", "va": "center", "fontsize": 9}
+        left.annotate(f"{took:.0f}" if took >= 10 else f"{took:.1f}", (took, row), (4, 0), **place)
+    left.set_xlim(0, 1.15 * max(seconds))
+    left.set(xlabel="seconds of training, all epochs")
+    means = [np.mean(values) for values in runs]
+    spreads = [np.std(values, ddof=1) for values in runs]
+    right.errorbar(means, rows, xerr=spreads, fmt="s", ms=6, capsize=4, color=BLUE, lw=1.6)
+    right.axvline(99.4, color=RED, lw=1.2, ls="--")
+    right.set(xlabel="test accuracy in %, last epoch (dashed: 99.40)")
+    left.set_yticks(rows, labels)
+    left.invert_yaxis()
+    for axes in (left, right):
+        canvas.plain(axes)
+    canvas.title(figure, finding)
+    return figure
+
+
+def stacked(bars: dict[str, dict[str, float]], unit: str, finding: str) -> Figure:
+    """A bar per entry from the top, its parts side by side: ``{bar: {part: size}}`` in ``unit``."""
+    if len({tuple(parts) for parts in bars.values()}) != 1:
+        raise ValueError("the bars are none, or not of the same parts")
+    figure, axes = canvas.figure(height=0.62 * len(bars) + 1.9)
+    parts = list(next(iter(bars.values())))
+    colors = (RED, BLUE, ORANGE, GREEN, PURPLE, SKY, YELLOW, GREY)
+    if len(parts) > len(colors):
+        raise ValueError(f"{len(parts)} parts, expected at most {len(colors)}")
+    ends = np.zeros(len(bars))
+    for part, color in zip(parts, colors, strict=False):
+        sizes = np.array([sizes[part] for sizes in bars.values()])
+        look = {"color": color, "edgecolor": "white", "lw": 0.6, "label": part}
+        axes.barh(range(len(bars)), sizes, 0.62, left=ends, **look)
+        ends += sizes
+    for row, end in enumerate(ends):
+        place = {"textcoords": "offset points", "va": "center", "fontsize": 10}
+        axes.annotate(f"{end:.1f}", (end, row), (5, 0), **place)
+    axes.set_yticks(range(len(bars)), bars)
+    axes.invert_yaxis()
+    axes.set(xlabel=unit, xlim=(0, 1.08 * max(ends)))
+    figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
     canvas.plain(axes)
     canvas.title(figure, finding)
     return figure

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from utils import data, recipes, training
 from utils.files import write_json
@@ -125,13 +126,13 @@ def verdict(recipe: Recipe) -> str:
 
 
 def this_run(recipe: Recipe, run: NotebookRun, history: History) -> Table:
-    """The run just made beside the recorded seeds and the published figure.
+    """The run just made beside the recorded seeds and, where there is one, the published figure.
 
     In full size on MNIST it raises ``AssertionError`` where the last accuracy lies below the
     step's target by more than three standard deviations of the recorded seeds.
     """
     _leave_outcome(recipe, run, history)
-    last, published = history.test_accuracy[-1], PUBLISHED[recipe.name]
+    last, published = history.test_accuracy[-1], PUBLISHED.get(recipe.name)
     found, best = (
         estimate(read(recipe.name)) for read in (results.last_accuracies, results.best_accuracies)
     )
@@ -140,18 +141,30 @@ def this_run(recipe: Recipe, run: NotebookRun, history: History) -> Table:
         assert last >= least, f"{last:.2f} is below {least:.2f}, the target less 3 deviations"
     train = f"{history.train_accuracy[-1]:.2f}"
     rows = [
-        ["train accuracy, last epoch", train, "", published.train or "not said"],
+        ["train accuracy, last epoch", train, "", (published and published.train) or "not said"],
         ["test accuracy, last epoch", f"{last:.2f}", mean_std(found), ""],
         [
             "test accuracy, best epoch",
             f"{max(history.test_accuracy):.2f}",
             mean_std(best),
-            published.test,
+            published and published.test,
         ],
         ["seconds per epoch", f"{np.mean(history.seconds):.1f}", "", ""],
     ]
-    here = f"this run ({run.images.name})"
-    return Table(["", here, "recorded seeds (MNIST)", f"published ({published.source})"], rows)
+    columns = ["", f"this run ({run.images.name})", "recorded seeds (MNIST)"]
+    if published is None:
+        return Table(columns, [row[:-1] for row in rows])
+    return Table([*columns, f"published ({published.source})"], rows)
+
+
+def clock(recipe: Recipe, history: History) -> str:
+    """What a run took and did, in one sentence."""
+    images = len(history) * history.train_samples
+    steps = len(history) * -(-history.train_samples // recipe.batch_size)
+    return (
+        f"{sum(history.seconds):.1f} seconds of training on {torch.get_num_threads()} threads for "
+        f"{steps:,} steps and {images:,} images: {history.test_accuracy[-1]:.2f} % of the test set"
+    )
 
 
 def _leave_outcome(recipe: Recipe, run: NotebookRun, history: History) -> None:

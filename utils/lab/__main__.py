@@ -89,6 +89,12 @@ def _parser() -> argparse.ArgumentParser:
         "--record", action="store_true", help="write assets/benchmark.json, which the tables show"
     )
 
+    race = command("race", "seconds to 99.4 %: the record beside design A, whole runs in turns")
+    race.add_argument("--repeats", type=int, default=5, help="races (default 5)")
+    race.add_argument(
+        "--record", action="store_true", help="write assets/race.json, which the tables show"
+    )
+
     pages = command("notebooks", "execute the notebooks at full size into build/", "01_skeleton")
     pages.add_argument("names", nargs="*", help="notebooks without .ipynb (default: all)")
     pages.add_argument("--jobs", type=int, help="how many at a time (default: one per core)")
@@ -126,6 +132,18 @@ def _bench(repeats: int, batch_sizes: list[int], record: bool) -> None:
     print(f"{timings.table(loading)}\n\n{timings.ratios(loading)}\n\n{path}")
 
 
+def _race(repeats: int, record: bool) -> None:
+    from utils.lab import race, speed
+
+    device = training.default_device()
+    if record:
+        timings.check_recordable(data.load("mnist"), device, repeats)
+    measured = race.measure(repeats=repeats, device=device)
+    path = speed.PATH if record else Path("build") / speed.PATH.name
+    write_json(measured, path)
+    print(f"{speed.race(measured)}\n\n{path}")
+
+
 def main(arguments: list[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     try:
@@ -154,6 +172,8 @@ def main(arguments: list[str] | None = None) -> int:
             return 1 if notebooks.run(paths, notebooks.BUILD, chosen.in_place, chosen.jobs) else 0
         elif chosen.command == "bench":
             _bench(chosen.repeats, chosen.batch_sizes, chosen.record)
+        elif chosen.command == "race":
+            _race(chosen.repeats, chosen.record)
         elif chosen.command == "report":
             report.write()
         elif chosen.command == "show":

@@ -109,7 +109,7 @@ def measure(
             if memory and size == recipe.batch_size:
                 case["peak_mb"] = {way: _peak(sized, way, images, device) for way in makers}
             cases.append(case)
-    return _signed(images, device) | {"cases": cases}
+    return signed(images, device) | {"cases": cases}
 
 
 def measure_recipes(
@@ -125,10 +125,10 @@ def measure_recipes(
             for recipe in short
         }
         seconds = in_turns(makers, repeats, "recipes")
-        return _signed(images, torch.device("cpu")) | {"seconds": seconds}
+        return signed(images, torch.device("cpu")) | {"seconds": seconds}
 
 
-def _signed(images: data.ImageSet, device: torch.device) -> dict:
+def signed(images: data.ImageSet, device: torch.device) -> dict:
     return {
         "images": len(images.train_images),
         "data": images.name,

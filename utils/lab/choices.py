@@ -22,7 +22,7 @@ from utils.tables import Table
 
 FOLDER = results.FOLDER.parent / "choices"
 SAMPLES = (50_000, 10_000)  # what a candidate trains on and is judged on
-LAST = 3  # epochs the judge averages over: at a constant rate a single one is too noisy
+LAST = 5  # the judge averages over a fifth of the epochs: at a constant rate one is too noisy
 
 
 def parse(recipe: Recipe, text: str) -> tuple[str, list]:
@@ -104,9 +104,10 @@ def _read(path: Path) -> dict:
 
 
 def judged(result: dict) -> float:
-    """Validation accuracy in per cent, the mean of the last epochs."""
+    """Validation accuracy in per cent, the mean of the last fifth of the epochs."""
     history = result["history"]
-    return 100 * mean(history["test_correct"][-LAST:]) / history["test_samples"]
+    correct = history["test_correct"]
+    return 100 * mean(correct[-max(1, len(correct) // LAST) :]) / history["test_samples"]
 
 
 def table(names: Iterable[str] | None = None) -> Table:

@@ -17,8 +17,8 @@ from PIL import Image
 
 from utils import canvas, comparisons, data, plots, receptive_field, recipes
 from utils.files import replacing
-from utils.lab import designs, results
-from utils.recipes import COMMONS, PUBLISHED, STEPS
+from utils.lab import designs, results, speed
+from utils.recipes import COMMONS, DESIGN_A, PUBLISHED, SPEEDRUN, STEPS
 from utils.training import Mistakes
 
 FOLDER = results.FOLDER.parent / "figures"
@@ -70,6 +70,7 @@ FIGURES = {
     "misclassified.png": (misclassified, (BEST.name,)),
     "network.png": (network, ()),
     "designs.png": (designs.size_picture, DESIGN_NAMES),
+    "speed.png": (speed.race_picture, (DESIGN_A.name, SPEEDRUN.name)),
 }
 
 
@@ -80,9 +81,10 @@ def digest(file: str) -> str:
         [run[part] for part in parts] for name in FIGURES[file][1] for run in results.reported(name)
     ]
     layers = receptive_field.rows(recipes.build_model(BEST))
-    drawing = (canvas, plots, comparisons, designs, sys.modules[__name__])
+    drawing = (canvas, plots, comparisons, designs, speed, sys.modules[__name__])
     code = [inspect.getsource(module) for module in drawing]
-    return hashlib.sha256(repr((runs, layers, PUBLISHED, code)).encode()).hexdigest()[:16]
+    timed = speed.seconds(speed.read())
+    return hashlib.sha256(repr((runs, layers, PUBLISHED, timed, code)).encode()).hexdigest()[:16]
 
 
 def drawn_from(file: str) -> str:

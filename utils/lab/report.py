@@ -11,7 +11,7 @@ from pathlib import Path
 
 from utils import models, receptive_field, recipes
 from utils.files import replacing
-from utils.lab import choices, designs, figures, results, timings
+from utils.lab import choices, designs, figures, results, speed, timings
 from utils.lab.statistics import estimate, mean_std, paired_difference, reaches, signed
 from utils.recipes import PUBLISHED, STEPS, TARGETS, Recipe
 from utils.tables import Table
@@ -182,6 +182,11 @@ def sections() -> dict[str, str]:
         "machine": machine(),
         "designs": designs.side_by_side().markdown(),
         "design-targets": designs.targets().markdown(),
+        "speed": speed.finding(),
+        "race": speed.race().markdown(),
+        "speed-chain": speed.chain().markdown(),
+        "speed-targets": speed.targets().markdown(),
+        "loading": timings.ratios().markdown(),
         "choices": choices.table(figures.STEP_NAMES).markdown(),
         "summary": code_block(models.summary(model)),
         "receptive-field": receptive_field.table(model).markdown(),

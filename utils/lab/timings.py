@@ -101,3 +101,26 @@ def ratios(measured: dict | None = None) -> Table:
             )
     columns = ["network, batch", "digits", "times faster than torchvision", "over the floor"]
     return Table(columns, rows)
+
+
+# What was set for loading: over the floor in per cent, and times faster than torchvision.
+MOST_OVER_FLOOR = {PLAIN: 3, AUGMENTED: 10}
+TIMES_FASTER = 3
+
+
+def targets(measured: dict | None = None) -> list[list[str]]:
+    """What was set for loading, beside what was measured and whether that is enough."""
+    measured = measured or read()["loading"]
+    own = [case for case in measured["cases"] if "peak_mb" in case]  # at the design's batch size
+    rows = []
+    for case in own:
+        middle = {way: statistics.median(seconds) for way, seconds in case["seconds"].items()}
+        for kind, most in MOST_OVER_FLOOR.items():
+            over = 100 * (middle[OURS[kind]] / middle[FLOOR] - 1)
+            what = f"{case['model']}: loading over the floor, {kind}"
+            rows.append([what, f"≤ {most} %", f"{over:.1f} %", "yes" if over <= most else "no"])
+        faster = middle[USUAL[AUGMENTED]] / middle[OURS[AUGMENTED]]
+        what = f"{case['model']}: times faster than torchvision, {AUGMENTED}"
+        reached = "yes" if faster >= TIMES_FASTER else "no"
+        rows.append([what, f"≥ {TIMES_FASTER}", f"{faster:.1f}", reached])
+    return rows

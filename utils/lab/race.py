@@ -1,0 +1,79 @@
+"""The race to 99.4 %: whole runs against the clock, and where a step's time goes.
+
+The clock runs from the images on disk to the last optimizer step; evaluation is left out. All
+entrants take turns in one process, on as many threads as torch takes unasked.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import time
+from collections.abc import Callable
+
+import torch
+from tqdm import tqdm
+
+from utils import checks, data, recipes, training
+from utils.lab import benchmark, profiling
+from utils.lab.speed import OURS, RECIPE_OF, RECORD, USUAL
+from utils.lab.timings import PLAIN
+from utils.lab.timings import USUAL as USUAL_LOADING
+from utils.recipes import SPEED, Setup
+
+RECIPES = dict(RECIPE_OF)  # what each entrant runs
+Make = Callable[[data.ImageSet], Setup]
+
+
+def entrants(device: torch.device) -> dict[str, Make]:
+    """Design A as it is usually written, A as this course runs it, and the record."""
+
+    def usual(images: data.ImageSet) -> Setup:
+        return benchmark.ways(RECIPES[USUAL], images, device)[USUAL_LOADING[PLAIN]]()
+
+    return {
+        USUAL: usual,
+        OURS: lambda images: recipes.prepare(RECIPES[OURS], images, 0, device),
+        RECORD: lambda images: recipes.prepare(RECIPES[RECORD], images, 0, device),
+    }
+
+
+def whole(make: Make, load: Callable[[], data.ImageSet]) -> dict[str, float]:
+    """One run from the images on disk: seconds to get ready and to train, and what it reached."""
+    started = time.perf_counter()
+    setup = make(load())
+    ready = time.perf_counter() - started
+    history = setup.fit(verbose=False)
+    return {
+        "ready": round(ready, 3),
+        "training": round(sum(history.seconds), 3),
+        "accuracy": history.test_accuracy[-1],
+    }
+
+
+def measure(
+    *,
+    repeats: int = 5,
+    load: Callable[[], data.ImageSet] = lambda: data.load("mnist"),
+    device: torch.device | str | None = None,
+) -> dict:
+    """The race, ``repeats`` times; an epoch of every recipe on the way; and three profiles."""
+    checks.whole(1, repeats=repeats)
+    device = torch.device(device or training.default_device())
+    images = load()
+    few = benchmark.share(images)
+    makers = {
+        recipe.name: lambda recipe=recipe: recipes.prepare(recipe, few, 0, device)
+        for recipe in (dataclasses.replace(recipe, epochs=1) for recipe in SPEED)
+    }
+    epochs = benchmark.in_turns(makers, repeats, "an epoch of each")
+    racing = entrants(device)
+    found: dict[str, list] = {name: [] for name in racing}
+    for _ in tqdm(range(repeats), "the race", file=sys.stdout):
+        for name, make in racing.items():
+            found[name].append(whole(make, load))
+    return benchmark.signed(images, device) | {
+        "race": found,
+        "epochs": {"images": len(few.train_images), "seconds": epochs},
+        "profiles": {name: profiling.shares(make(few)) for name, make in racing.items()},
+    }
