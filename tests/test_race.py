@@ -120,7 +120,7 @@ def test_loading_is_what_the_loader_does_and_nothing_else(few):
 
 
 def test_the_race_table_is_worked_out_by_hand(measured, runs):
-    usual, ours, record = rows_of(speed.race(measured))
+    usual, ours, record = rows_of(speed.race(measured, []))
     assert usual["seconds"] == "100.0" and usual["least to most"] == "90.0 to 110.0"
     assert record["seconds"] == "5.0" and record["times faster"] == "20.0"
     assert ours["times faster"] == "2.0" and usual["steps"] == 10 * 938
@@ -129,6 +129,19 @@ def test_the_race_table_is_worked_out_by_hand(measured, runs):
     products += 7**2 * (9 * 8 * 16 + 9 * 16 * 16 + 16 * 10)
     assert usual["billion multiply-adds"] == f"{3 * 600_000 * products / 1e9:,.0f}"
     assert record["last epoch (seeds)"].endswith("(20)")
+
+
+def test_the_record_on_another_device_has_a_row_of_its_own(measured, runs):
+    gpu = {
+        "machine": "a GPU",
+        "race": {RECORD: [{"ready": 0.5, "training": 1.5, "accuracy": 99.5}]},
+    }
+    *_, here, there = rows_of(speed.race(measured, [gpu]))
+    assert there["run"] == "the record, on a GPU" and there["seconds"] == "2.0"
+    assert there["times faster"] == "50.0" and there["steps"] == here["steps"]
+    assert there["last epoch (seeds)"] == "99.50 (seed 0)"
+    assert speed.path_of("cpu").name == "race.json"
+    assert speed.path_of("cuda").name == "race-cuda.json"
 
 
 def test_the_chain_table_is_worked_out_by_hand(measured, runs):

@@ -15,7 +15,7 @@ import torch
 from tqdm import tqdm
 
 from utils import checks, data, recipes, training
-from utils.lab import benchmark, profiling
+from utils.lab import benchmark, profiling, timings
 from utils.lab.speed import OURS, RECIPE_OF, RECORD, USUAL
 from utils.lab.timings import PLAIN
 from utils.lab.timings import USUAL as USUAL_LOADING
@@ -53,11 +53,13 @@ def whole(make: Make, load: Callable[[], data.ImageSet]) -> dict[str, float]:
 
 def measure(
     *,
-    repeats: int = 5,
+    repeats: int = 3,
     load: Callable[[], data.ImageSet] = lambda: data.load("mnist"),
     device: torch.device | str | None = None,
 ) -> dict:
-    """The race, ``repeats`` times; an epoch of every recipe on the way; and three profiles."""
+    """The race, ``repeats`` times; an epoch of every recipe on the way, as often as the benchmark
+    measures what is committed; and three profiles.
+    """
     checks.whole(1, repeats=repeats)
     device = torch.device(device or training.default_device())
     images = load()
@@ -66,7 +68,7 @@ def measure(
         recipe.name: lambda recipe=recipe: recipes.prepare(recipe, few, 0, device)
         for recipe in (dataclasses.replace(recipe, epochs=1) for recipe in SPEED)
     }
-    epochs = benchmark.in_turns(makers, repeats, "an epoch of each")
+    epochs = benchmark.in_turns(makers, timings.LEAST, "an epoch of each")
     racing = entrants(device)
     found: dict[str, list] = {name: [] for name in racing}
     for _ in tqdm(range(repeats), "the race", file=sys.stdout):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean, median
 
@@ -15,16 +16,22 @@ from utils.lab.statistics import estimate, mean_std, reaches, signed
 from utils.recipes import DESIGN_A, SPEED, SPEEDRUN, TARGETS, Recipe
 from utils.tables import Table
 
-PATH = results.FOLDER.parent / "race.json"
+FOLDER = results.FOLDER.parent
 USUAL, OURS, RECORD = "design A, usual version", "design A, ours", "the record"
 RECIPE_OF = {USUAL: DESIGN_A, OURS: DESIGN_A, RECORD: SPEEDRUN}
 TIMES_FASTER = 15  # what the record aims at
 PASSES = 3  # a training step costs three forward passes: one, and two in going back
 
 
+def path_of(device: str) -> Path:
+    """Where the race on a kind of device is recorded."""
+    return FOLDER / ("race.json" if device == "cpu" else f"race-{device}.json")
+
+
 @functools.cache
-def read(path: Path = PATH) -> dict:
-    """What the race measured; ``ValueError`` where there was none."""
+def read(path: Path | None = None) -> dict:
+    """What the race measured, by default on the CPU; ``ValueError`` where there was none."""
+    path = path or path_of("cpu")
     try:
         return json.loads(path.read_text())
     except (OSError, json.JSONDecodeError) as error:
@@ -78,9 +85,11 @@ def first_seeds(recipe: Recipe) -> list[float]:
     return results.last_accuracies(recipe.name)[: len(results.SEEDS)]
 
 
-def race(measured: dict | None = None) -> Table:
-    """Whole runs: seconds, and what was done in them."""
+def race(measured: dict | None = None, elsewhere: Sequence[dict] | None = None) -> Table:
+    """Whole runs: seconds, and what was done in them; the record's on other devices as well."""
     measured = measured or read()
+    if elsewhere is None:
+        elsewhere = [read(path) for path in sorted(FOLDER.glob("race-*.json"))]
     took = seconds(measured)
     usual = median(took[USUAL])
     rows = []
@@ -99,6 +108,12 @@ def race(measured: dict | None = None) -> Table:
                 _over_seeds(results.last_accuracies(recipe.name)),
             ]
         )
+    for other in elsewhere:
+        there = seconds(other)[RECORD]
+        middle, spread = f"{median(there):.1f}", f"{min(there):.1f} to {max(there):.1f}"
+        reached = mean(run["accuracy"] for run in other["race"][RECORD])
+        row = [f"{RECORD}, on {other['machine']}", middle, spread, f"{usual / median(there):.1f}"]
+        rows.append([*row, *rows[-1][4:7], f"{reached:.2f} (seed 0)"])
     columns = ["run", "seconds", "least to most", "times faster", "steps", "images seen"]
     columns += ["billion multiply-adds", "last epoch (seeds)"]
     return Table(columns, rows)
