@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from utils import layers, models, recipes
+from utils import layers, models, plain, receptive_field, recipes
 
 # The rows published with design B (its README), and those of its skeleton, which differ by the
 # batch-norm and dropout layers: layer type, output shape, parameters.
@@ -175,9 +175,61 @@ def test_kernels_strides_and_padding_shape_the_maps():
     assert torch.nn.Sequential(*unpadded[:-2])(x).shape == (1, 20, 10, 10)
 
 
+def build_plain(stages, **options):
+    options = {"batch_norm": True, "dropout": 0, "seed": 0} | options
+    return models.build("plain", stages=stages, **options)
+
+
+def test_an_entry_is_read_part_by_part():
+    entry = plain.Entry(16, kernel=5, stride=2, times=3, separable=True, residual=True)
+    assert plain.read("16k5s2x3dr/8") == [[entry], [plain.Entry(8)]]
+
+
+def test_a_separable_entry_is_a_filter_a_channel_and_a_mixture():
+    model = build_plain("8-16d")
+    each, mixture = model[3], model[4]
+    assert each.groups == 8 and each.weight.shape == (8, 1, 3, 3)
+    assert mixture.weight.shape == (16, 8, 1, 1)
+    assert models.count_parameters(model) == 72 + 16 + 72 + 128 + 32 + 170
+
+
+def test_shared_weights_act_twice_and_count_once():
+    once, twice = build_plain("8-8"), build_plain("8-8x2")
+    assert twice[3] is twice[6] and twice[4] is not twice[7]
+    # The second application has a batch norm of its own.
+    assert models.count_parameters(twice) - models.count_parameters(once) == 16
+    x = torch.rand(2, 1, 28, 28)
+    by_hand = x
+    for layer in list(twice.eval())[:9]:
+        by_hand = layer(by_hand)
+    assert torch.equal(torch.nn.Sequential(*twice[:9])(x), by_hand)
+    printed = models.summary(twice)
+    assert f"Total params: {models.count_parameters(twice):,}" in printed
+    assert receptive_field.final(twice) == receptive_field.final(build_plain("8-8-8"))
+
+
+def test_a_residual_entry_adds_its_input():
+    model = build_plain("8-8r/4").eval()
+    x = torch.randn(2, 8, 28, 28)
+    residual = model[3]
+    assert torch.equal(residual(x), x + torch.nn.Sequential(*residual)(x))
+    assert isinstance(model[4], torch.nn.MaxPool2d)
+
+
+def test_a_bias_an_activation_and_the_largest_value_are_what_they_say():
+    model = build_plain("8-8", bias=True, activation="silu", head="largest").eval()
+    assert model[0].bias is not None and isinstance(model[2], torch.nn.SiLU)
+    x = torch.rand(2, 1, 28, 28)
+    maps = torch.nn.Sequential(*model[:-2])(x)
+    assert torch.allclose(model(x), model[-1](maps.amax((2, 3), keepdim=True)).flatten(1))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"stages": "8-16r"}, "must keep its shape, but 8 channels become 16"),
+        ({"stages": "8-8x2", "unpadded": True}, "must keep its shape"),
+        ({"stages": "8", "activation": "rely"}, "did you mean 'relu'"),
         ({"stages": ""}, "'' is not like 16 or 16k5s2"),
         ({"stages": "8-x"}, "'x' is not like 16 or 16k5s2"),
         ({"stages": "8-0"}, "a size in '0' is 0, expected at least 1"),
@@ -198,6 +250,8 @@ def test_a_plain_network_that_cannot_be_is_refused(options, message):
         {"stages": "8", "head": "mean"},
         {"head": "mean"},
         {"unpadded": True},
+        {"bias": True},
+        {"activation": "silu"},
     ],
 )
 def test_stages_and_a_head_are_the_plain_networks(settings):

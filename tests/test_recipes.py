@@ -55,8 +55,10 @@ OTHER_VALUES = {
     "stages": "4/8",
     "head": "position",
     "unpadded": True,
+    "bias": True,
+    "activation": "silu",
 }
-PLAIN = ("stages", "head", "unpadded")  # of that model only
+PLAIN = ("stages", "head", "unpadded", "bias", "activation")  # of that model only
 
 
 def test_a_recipes_settings_are_all_its_fields_but_name_and_title():

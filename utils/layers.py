@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 from utils import checks
 
+ACTIVATIONS = {"relu": nn.ReLU, "silu": nn.SiLU, "gelu": nn.GELU}
+
 
 class ConvNet(nn.Sequential):
     """Layers in a row that end in ``[B, 10, 1, 1]``, returned flat as ``[B, 10]``."""
@@ -33,6 +35,13 @@ class HiddenReLU(ConvNet):
             if layer in active:
                 x = F.relu(x)
         return x.flatten(1)
+
+
+class Residual(nn.Sequential):
+    """Layers in a row whose output is added to their input."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + super().forward(x)
 
 
 class Dropout(nn.Dropout):
@@ -64,18 +73,25 @@ def block(
     stride: int = 1,
     bias: bool = False,
 ) -> list:
-    """A convolution and what follows it in this ``order``: "pool", "relu", "norm" and "drop".
+    """A convolution and what follows it in this ``order`` (see ``following``)."""
+    convolution = nn.Conv2d(channels_in, channels_out, kernel, stride, padding, bias=bias)
+    switches = {"batch_norm": batch_norm, "dropout": dropout}
+    return [convolution, *following(channels_out, order=order, **switches)]
 
-    The last two only where they are on.
+
+def following(channels: int, *, order: str, batch_norm: bool, dropout: float) -> list:
+    """What follows a convolution: "pool", "norm", "drop" and an activation's name, in any order.
+
+    Norm and drop only where they are on.
     """
-    layers = [nn.Conv2d(channels_in, channels_out, kernel, stride, padding, bias=bias)]
+    layers = []
     for what in order.split():
         if what == "pool":
             layers.append(nn.MaxPool2d(2))
-        if what == "relu":
-            layers.append(nn.ReLU())
+        if what in ACTIVATIONS:
+            layers.append(ACTIVATIONS[what]())
         if what == "norm" and batch_norm:
-            layers.append(nn.BatchNorm2d(channels_out))
+            layers.append(nn.BatchNorm2d(channels))
         if what == "drop":
             layers += drop(dropout)
     return layers

@@ -11,6 +11,7 @@ import contextlib
 import copy
 import io
 import itertools
+import re
 from functools import partial
 
 import torch
@@ -189,10 +190,14 @@ def summary(model: nn.Module) -> str:
     """The table ``torchsummary`` prints for one 28 x 28 image.
 
     Made from a copy on the CPU and with the random stream put back, since torchsummary runs
-    the model forward, which would move its batch-norm statistics.
+    the model forward, which would move its batch-norm statistics. It counts weights that are
+    applied twice as two; the total printed here counts them once.
     """
     clone = copy.deepcopy(model).cpu()
     printed = io.StringIO()
     with torch.random.fork_rng(devices=[]), contextlib.redirect_stdout(printed):
         torchsummary.summary(clone, (1, 28, 28), device="cpu")
-    return printed.getvalue().rstrip()
+    counted = f"{count_parameters(model):,}"
+    return re.sub(
+        r"(?m)^((?:Total|Trainable) params: )[\d,]+$", rf"\g<1>{counted}", printed.getvalue()
+    ).rstrip()

@@ -43,7 +43,7 @@ def rows(model: nn.Module, side: int = 28, channels: int = 1) -> list[Row]:
     neighbour to step to, so its stride counts as 1, as in the published table.
     """
     table, n, ch, j, r = [], side, channels, 1, 1
-    for layer in model.modules():
+    for _, layer in model.named_modules(remove_duplicate=False):  # shared weights act twice
         if not isinstance(layer, SPATIAL):
             continue
         kernel, stride, padding = _geometry(layer, n)

@@ -11,7 +11,7 @@ from torch.optim import SGD, Adam, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from utils import augmentation, checks, data, loaders, models, schedules, training
+from utils import augmentation, checks, data, layers, loaders, models, schedules, training
 from utils.names import look_up
 
 EVALUATION_BATCH = 1000
@@ -23,7 +23,8 @@ ENGINES = {"batched": "on the training device", "albumentations": "image by imag
 class Recipe:
     """One experiment. ``name`` and ``title`` identify it; every other field decides its numbers.
 
-    ``stages``, ``head`` and ``unpadded`` describe the model ``plain`` and no other.
+    ``stages``, ``head``, ``unpadded``, ``bias`` and ``activation`` (by default ``"relu"``)
+    describe the model ``plain`` and no other.
     ``channels_last`` is how its kernels and maps lie in memory: other seconds, the same numbers
     but for rounding.
 
@@ -40,6 +41,8 @@ class Recipe:
     stages: str = ""
     head: str = ""
     unpadded: bool = False
+    bias: bool = False
+    activation: str = ""
     channels_last: bool = False
     batch_norm: bool = False
     dropout: float = 0.0
@@ -57,7 +60,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Raise ``ValueError`` for a setting that cannot be, here and not when it is used."""
-        for name in ("unpadded", "channels_last", "batch_norm"):
+        for name in ("unpadded", "bias", "channels_last", "batch_norm"):
             if not isinstance(value := getattr(self, name), bool):
                 raise ValueError(f"{name}={value!r} is neither True nor False")
         checks.whole(1, batch_size=self.batch_size, epochs=self.epochs)
@@ -68,11 +71,14 @@ class Recipe:
             checks.number(0, open_low=True, max_grad_norm=self.max_grad_norm)
         look_up("model", self.model, models.MODELS)
         described = [bool(self.stages), bool(self.head)]
-        if described != [self.model == "plain"] * 2 or (self.unpadded and not self.stages):
+        refined = self.unpadded or self.bias or self.activation
+        if described != [self.model == "plain"] * 2 or (refined and not self.stages):
             raise ValueError(
                 f"model={self.model!r}, stages={self.stages!r}, head={self.head!r}: the model "
                 "'plain' needs stages and a head, the others have neither"
             )
+        if self.activation:
+            look_up("activation", self.activation, layers.ACTIVATIONS)
         look_up("schedule", self.schedule, schedules.SCHEDULES)
         look_up("optimizer", self.optimizer, OPTIMIZERS)
         look_up("engine", self.engine, ENGINES)
@@ -416,7 +422,13 @@ def prepare(
 def build_model(recipe: Recipe, seed: int = 0) -> nn.Module:
     options = {}
     if recipe.model == "plain":
-        options = {"stages": recipe.stages, "head": recipe.head, "unpadded": recipe.unpadded}
+        options = {
+            "stages": recipe.stages,
+            "head": recipe.head,
+            "unpadded": recipe.unpadded,
+            "bias": recipe.bias,
+            "activation": recipe.activation or "relu",
+        }
     return models.build(
         recipe.model, batch_norm=recipe.batch_norm, dropout=recipe.dropout, seed=seed, **options
     )
