@@ -93,6 +93,12 @@ def _parser() -> argparse.ArgumentParser:
     race.add_argument("--repeats", type=int, default=3, help="races (default 3)")
     race.add_argument("--record", action="store_true", help="write what the tables show")
 
+    search = command(
+        "search", "look for the most accurate network of a size, on validation", "8000"
+    )
+    search.add_argument("limit", type=int, help="parameters at most")
+    search.add_argument("--trials", type=int, default=20, help="to add (default 20)")
+
     pages = command("notebooks", "execute the notebooks at full size into build/", "01_skeleton")
     pages.add_argument("names", nargs="*", help="notebooks without .ipynb (default: all)")
     pages.add_argument("--jobs", type=int, help="how many at a time (default: one per core)")
@@ -141,6 +147,15 @@ def _race(repeats: int, record: bool) -> None:
     print(f"{speed.race(measured)}\n\n{path}")
 
 
+def _search(limit: int, trials: int) -> None:
+    try:
+        from utils.lab import search
+    except ModuleNotFoundError as error:
+        raise RuntimeError(f"{error}: pip install -e '.[search]'") from error
+
+    print(search.table(search.run(limit, trials)))
+
+
 def main(arguments: list[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     try:
@@ -171,6 +186,8 @@ def main(arguments: list[str] | None = None) -> int:
             _bench(chosen.repeats, chosen.batch_sizes, chosen.record)
         elif chosen.command == "race":
             _race(chosen.repeats, chosen.record)
+        elif chosen.command == "search":
+            _search(chosen.limit, chosen.trials)
         elif chosen.command == "report":
             report.write()
         elif chosen.command == "show":

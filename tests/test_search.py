@@ -1,0 +1,113 @@
+"""The search: within its limit, resumable, pruned and judged on validation."""
+
+import pytest
+
+optuna = pytest.importorskip("optuna")
+
+from utils import data, models, recipes, training  # noqa: E402
+from utils.lab import search  # noqa: E402
+
+LIMIT = 8000
+
+
+@pytest.fixture
+def few(digits):
+    return digits.subset(256, 64)
+
+
+@pytest.fixture
+def short(monkeypatch):
+    monkeypatch.setattr(search, "EPOCHS", 2)
+
+
+@pytest.mark.parametrize("style", search.STYLES)
+def test_a_shape_is_as_wide_as_its_limit_allows(style):
+    base = recipes.Recipe("x", "x", model="plain", stages="4", head="mean", batch_norm=True)
+    found = search.widest(base, LIMIT, (2, 2, 2), (1.5, 1.5), style)
+    assert LIMIT * 0.8 < models.count_parameters(recipes.build_model(found)) <= LIMIT
+
+
+def test_a_shape_is_written_stage_by_stage():
+    assert search.shape(4, (1, 2, 3), (1.5, 2.0), "plain") == "4/6-6/12-12-12"
+    assert search.shape(4, (2, 2, 1), (1.0, 2.0), "shared") == "4-4/4-4x2/8"
+    assert search.shape(4, (2, 2, 2), (1.0, 1.0), "residual") == "4-4/4-4r/4-4r"
+
+
+def test_a_limit_that_nothing_fits_is_pruned():
+    base = recipes.Recipe("x", "x", model="plain", stages="4", head="mean", batch_norm=True)
+    with pytest.raises(optuna.TrialPruned, match="nothing of this shape has at most 100"):
+        search.widest(base, 100, (3, 3, 3), (2.0, 2.0), "plain")
+
+
+def test_a_study_goes_on_where_it_stopped(few, short, tmp_path):
+    before = search.run(LIMIT, 2, few, tmp_path).get_trials()
+    again = search.run(LIMIT, 1, few, tmp_path)
+    assert len(before) == 2 and len(again.trials) == 3
+    assert again.trials[0].params == before[0].params
+    assert [trial.number for trial in again.trials] == [0, 1, 2]
+    for trial in search.finished(again):
+        assert trial.user_attrs["parameters"] <= LIMIT
+        assert set(trial.intermediate_values) == {1, 2}
+        assert trial.value == trial.intermediate_values[2]
+    rows = search.table(again).rows
+    values = [float(row[1]) for row in rows]
+    assert values == sorted(values, reverse=True)
+
+
+def test_a_trial_that_lags_is_given_up(few, short, tmp_path, monkeypatch):
+    monkeypatch.setattr(optuna.Trial, "should_prune", lambda trial: True)
+    found = search.run(LIMIT, 1, few, tmp_path)
+    assert found.trials[0].state == optuna.trial.TrialState.PRUNED
+    assert set(found.trials[0].intermediate_values) == {1}
+    assert search.finished(found) == [] and search.table(found).rows == []
+
+
+def test_it_never_sees_the_test_images(digits, short, tmp_path, monkeypatch):
+    watched = []
+
+    def load(source):
+        assert source == "mnist"
+        return digits.subset(512, 64)
+
+    original = recipes.prepare
+    monkeypatch.setattr(data, "load", load)
+    split = data.validation_split
+    monkeypatch.setattr(data, "validation_split", lambda images: split(images, 128))
+    monkeypatch.setattr(
+        recipes,
+        "prepare",
+        lambda recipe, images, *rest: watched.append(images) or original(recipe, images, *rest),
+    )
+    search.run(LIMIT, 1, folder=tmp_path)
+    (images,) = watched
+    assert len(images.train_labels) == 384 and len(images.test_labels) == 128
+    test = {image.numpy().tobytes() for image in digits.subset(512, 64).test_images}
+    used = [*images.train_images, *images.test_images]
+    assert not test & {image.numpy().tobytes() for image in used}
+
+
+def test_what_mattered_sums_to_one(few, short, tmp_path):
+    found = search.study(LIMIT, tmp_path)
+    for lr, value in ((0.003, 90.0), (0.01, 95.0), (0.02, 97.0), (0.05, 91.0)) * 4:
+        distribution = optuna.distributions.FloatDistribution(0.003, 0.05, log=True)
+        found.add_trial(
+            optuna.trial.create_trial(
+                params={"lr": lr}, distributions={"lr": distribution}, value=value
+            )
+        )
+    assert sum(search.importances(found).values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("limit", "trials"), [(10, 1), (2000, 0)])
+def test_a_search_of_nothing_is_refused(limit, trials, few, tmp_path):
+    with pytest.raises(ValueError, match="not a whole number of at least"):
+        search.run(limit, trials, few, tmp_path)
+
+
+def test_an_interrupt_ends_the_search_and_keeps_what_is_finished(few, short, tmp_path, monkeypatch):
+    search.run(LIMIT, 1, few, tmp_path)
+    empty = training.History()
+    monkeypatch.setattr(recipes.Setup, "fit", lambda setup, verbose, after: empty)
+    with pytest.raises(KeyboardInterrupt):
+        search.run(LIMIT, 1, few, tmp_path)
+    assert len(search.finished(search.study(LIMIT, tmp_path))) == 1

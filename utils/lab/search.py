@@ -1,0 +1,174 @@
+"""The search for the most accurate network of a size, on the validation split.
+
+Optuna proposes recipes that fill a limit of parameters, each trains on 50,000 of the 60,000
+training images and is judged on the other 10,000, and one that lags behind the others at its
+epoch is given up. The study is a journal in assets/search: the same command goes on with it, and
+several at a time share it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import optuna
+from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+from optuna.pruners import MedianPruner
+from optuna.samplers import TPESampler
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from utils import checks, data, models, recipes, training
+from utils.lab import results
+from utils.recipes import Recipe
+from utils.tables import Table
+
+FOLDER = results.FOLDER.parent / "search"
+EPOCHS = 10
+STYLES = {"plain": "", "separable": "d", "residual": "r", "shared": "x2"}
+SMALLEST = 400  # parameters: below, no network of three stages is worth a trial
+
+
+def proposed(trial: Trial, limit: int) -> Recipe:
+    """A recipe of at most ``limit`` parameters, as wide as that allows."""
+    depths = [trial.suggest_int(f"depth at {side}", 1, 3) for side in (28, 14, 7)]
+    growths = [trial.suggest_float(f"growth to {side}", 1.0, 2.5) for side in (14, 7)]
+    style = trial.suggest_categorical("style", list(STYLES))
+    chosen = {
+        "head": trial.suggest_categorical("head", ["mean", "largest", "position"]),
+        "activation": trial.suggest_categorical("activation", ["relu", "silu"]),
+        "bias": trial.suggest_categorical("bias", [False, True]),
+        "augmentation": trial.suggest_categorical("augmentation", ["affine_mild", "affine"]),
+        "batch_size": trial.suggest_categorical("batch_size", [32, 64, 128]),
+        "lr": trial.suggest_float("lr", 0.003, 0.05, log=True),
+        "ema": trial.suggest_categorical("ema", [0.99, 0.995, 0.998]),
+        "label_smoothing": trial.suggest_categorical("label_smoothing", [0.0, 0.05, 0.1]),
+        "dropout": trial.suggest_categorical("dropout", [0.0, 0.02, 0.05]),
+    }
+    common = {"optimizer": "adam", "schedule": "one_cycle", "max_grad_norm": None}
+    return widest(
+        Recipe(
+            f"search_{limit}",
+            f"Up to {limit:,} parameters",
+            model="plain",
+            stages="4",
+            batch_norm=True,
+            epochs=EPOCHS,
+            **common,
+            **chosen,
+        ),
+        limit,
+        depths,
+        growths,
+        style,
+    )
+
+
+def widest(
+    recipe: Recipe, limit: int, depths: Sequence[int], growths: Sequence[float], style: str
+) -> Recipe:
+    """``recipe`` with the widest stages of this shape that stay within ``limit`` parameters."""
+    found = None
+    for eighths in range(16, 8 * 64):
+        wider = recipes.step(
+            recipe, recipe.name, recipe.title, stages=shape(eighths / 8, depths, growths, style)
+        )
+        if models.count_parameters(recipes.build_model(wider)) > limit:
+            break
+        found = wider
+    if found is None:
+        raise optuna.TrialPruned(f"nothing of this shape has at most {limit} parameters")
+    return found
+
+
+def shape(width: float, depths: Sequence[int], growths: Sequence[float], style: str) -> str:
+    """The stages' text: ``width`` channels at first, ``growths`` from stage to stage.
+
+    ``style`` is how the convolutions after each stage's first are made; the first stage has
+    single channels to look at and stays plain.
+    """
+    texts = []
+    for at, depth in enumerate(depths):
+        channels = str(round(width))
+        again = channels + (STYLES[style] if at else "")
+        texts.append("-".join([channels, *[again] * (depth - 1)]))
+        width *= growths[at] if at < len(growths) else 1
+    return "/".join(texts)
+
+
+def study(limit: int, folder: Path = FOLDER) -> optuna.Study:
+    """The study of one limit, made where there is none."""
+    checks.whole(SMALLEST, limit=limit)
+    folder.mkdir(parents=True, exist_ok=True)
+    storage = JournalStorage(JournalFileBackend(str(folder / f"{limit}.journal")))
+    return optuna.create_study(
+        study_name=f"up to {limit}",
+        storage=storage,
+        direction="maximize",
+        load_if_exists=True,
+        sampler=TPESampler(multivariate=True, constant_liar=True, n_startup_trials=16),
+        pruner=MedianPruner(n_startup_trials=6, n_warmup_steps=2),
+    )
+
+
+def run(
+    limit: int, trials: int, images: data.ImageSet | None = None, folder: Path = FOLDER
+) -> optuna.Study:
+    """Add ``trials`` to the study of ``limit``, on one thread; return the study."""
+    checks.whole(1, trials=trials)
+    found = study(limit, folder)
+    split = data.validation_split(data.load("mnist")) if images is None else images
+
+    def objective(trial: Trial) -> float:
+        recipe = proposed(trial, limit)
+        trial.set_user_attr("stages", recipe.stages)
+        trial.set_user_attr("parameters", models.count_parameters(recipes.build_model(recipe)))
+
+        def after_epoch(history: training.History) -> None:
+            trial.report(history.test_accuracy[-1], len(history))
+            if trial.should_prune():
+                raise optuna.TrialPruned
+
+        history = recipes.prepare(recipe, split, 0, "cpu").fit(False, after_epoch)
+        if len(history) < recipe.epochs:
+            raise KeyboardInterrupt
+        return history.test_accuracy[-1]
+
+    with training.cpu_threads(1):
+        found.optimize(objective, n_trials=trials)
+    return found
+
+
+# --------------------------------------------------------------------------- what was found
+
+
+def finished(found: optuna.Study) -> list[FrozenTrial]:
+    """Trials that trained to their end, best first."""
+    whole = found.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
+    return sorted(whole, key=lambda trial: (-trial.value, trial.number))
+
+
+def table(found: optuna.Study, top: int = 10) -> Table:
+    """The best trials and what they are."""
+    best = finished(found)[:top]
+    settings = [name for name in (best[0].params if best else {}) if name[:5] not in _SHAPE]
+    rows = [
+        [
+            trial.number,
+            f"{trial.value:.2f}",
+            f"{trial.user_attrs['parameters']:,}",
+            f"`{trial.user_attrs['stages']}`",
+            *(recipes.shown(trial.params[name]) for name in settings),
+        ]
+        for trial in best
+    ]
+    return Table(["trial", "validation accuracy", "parameters", "stages", *settings], rows)
+
+
+_SHAPE = ("depth", "growt", "style")  # told by the stages
+
+
+def importances(found: optuna.Study) -> dict[str, float]:
+    """How much of what sets the best tenth of the trials apart each setting tells; in all 1."""
+    return get_param_importances(found, evaluator=PedAnovaImportanceEvaluator())
