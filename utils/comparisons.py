@@ -210,9 +210,8 @@ def race(
     seconds: dict[str, Sequence[float]], reached: dict[str, Sequence[float]], finding: str
 ) -> Figure:
     """Seconds of whole runs, a bar per entrant from the top, with the accuracy of its seeds."""
-    if seconds.keys() != reached.keys() or not all(
-        map(len, [*seconds.values(), *reached.values()])
-    ):
+    values = [*seconds.values(), *reached.values()]
+    if not values or seconds.keys() != reached.keys() or not all(map(len, values)):
         raise ValueError("an entrant has no seconds or no accuracy")
     figure, axes = canvas.figure(height=0.62 * len(seconds) + 1.3)
     for row, (name, took) in enumerate(seconds.items()):
@@ -220,7 +219,9 @@ def race(
         middle = float(np.median(took))
         spread = [[middle - min(took)], [max(took) - middle]]
         axes.barh(row, middle, 0.62, color=color, xerr=spread, capsize=3)
-        accuracy = f"{np.mean(reached[name]):.2f} ± {np.std(reached[name], ddof=1):.2f} %"
+        found = reached[name]
+        deviation = f" ± {np.std(found, ddof=1):.2f}" if len(found) > 1 else ""
+        accuracy = f"{np.mean(found):.2f}{deviation} %"
         place = {"textcoords": "offset points", "va": "center", "fontsize": 10}
         axes.annotate(f"{middle:.1f} s: {accuracy}", (max(took), row), (8, 0), **place)
     axes.set_yticks(range(len(seconds)), seconds)

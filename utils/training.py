@@ -210,9 +210,6 @@ def fit(
     model.to(device)
     history = History()
     evaluated = model if average is None else average.to(device).module
-    if average is not None:
-        # It asks for its count at every step: on a GPU that would be a wait.
-        average.n_averaged = average.n_averaged.cpu()
     loss_function = partial(F.cross_entropy, label_smoothing=label_smoothing)
 
     def after_step() -> None:

@@ -144,7 +144,7 @@ def _race(repeats: int, record: bool) -> None:
     path = speed.path_of(device.type)
     path = path if record else Path("build") / path.name
     write_json(measured, path)
-    print(f"{speed.race(measured)}\n\n{path}")
+    print(f"{speed.race(measured, elsewhere=[])}\n\n{path}")
 
 
 def _search(limit: int, trials: int) -> None:

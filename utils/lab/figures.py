@@ -83,7 +83,7 @@ def digest(file: str) -> str:
     layers = receptive_field.rows(recipes.build_model(BEST))
     drawing = (canvas, plots, comparisons, designs, speed, sys.modules[__name__])
     code = [inspect.getsource(module) for module in drawing]
-    timed = speed.seconds(speed.read())
+    timed = speed.read()["race"] if file == "speed.png" else None
     return hashlib.sha256(repr((runs, layers, PUBLISHED, timed, code)).encode()).hexdigest()[:16]
 
 

@@ -83,9 +83,10 @@ def run(paths: list[Path], out: Path, in_place: bool, jobs: int | None = None) -
     """Execute ``paths``; return how many failed. Each failure names its notebook and cell."""
     jobs = jobs or min(len(paths), joblib.cpu_count())
     out.mkdir(parents=True, exist_ok=True)
-    # Kernels inherit these. One thread each, as in the recorded runs: several notebooks at a
-    # time use the cores better than one with several threads.
-    os.environ |= {"OMP_NUM_THREADS": "1", "NOTEBOOK_RESULTS": str(out.resolve())}
+    # Kernels inherit these. The cores are shared out: several notebooks at a time, with one
+    # thread each, use them better than one with several threads.
+    threads = max(1, joblib.cpu_count() // jobs)
+    os.environ |= {"OMP_NUM_THREADS": str(threads), "NOTEBOOK_RESULTS": str(out.resolve())}
     for stale in out.glob("*.json"):
         stale.unlink()
     print(f"Data: {data.settle_source()!r}\n{len(paths)} notebooks, {jobs} at a time", flush=True)
@@ -166,7 +167,7 @@ def outcome(out: Path) -> Table:
         path = out / f"{recipe.name}.json"
         if not path.exists():
             continue
-        found = json.loads(path.read_text())
+        found, published = json.loads(path.read_text()), recipes.PUBLISHED.get(recipe.name)
         rows.append(
             [
                 recipe.name,
@@ -176,7 +177,7 @@ def outcome(out: Path) -> Table:
                 f"{found['last']:.2f}",
                 f"{found['best']:.2f}",
                 _recorded(recipe),
-                f"{recipes.PUBLISHED[recipe.name].test:.2f}",
+                f"{published.test:.2f}" if published else "",
                 f"{found['minutes']:.1f}",
             ]
         )

@@ -19,22 +19,24 @@ from utils.lab import benchmark, profiling, timings
 from utils.lab.speed import OURS, RECIPE_OF, RECORD, USUAL
 from utils.lab.timings import PLAIN
 from utils.lab.timings import USUAL as USUAL_LOADING
-from utils.recipes import SPEED, Setup
+from utils.recipes import SPEED, Recipe, Setup
 
-RECIPES = dict(RECIPE_OF)  # what each entrant runs
 Make = Callable[[data.ImageSet], Setup]
 
 
-def entrants(device: torch.device) -> dict[str, Make]:
-    """Design A as it is usually written, A as this course runs it, and the record."""
+def entrants(device: torch.device, run: dict[str, Recipe] = RECIPE_OF) -> dict[str, Make]:
+    """Design A as it is usually written, A as this course runs it, and the record.
+
+    ``run`` says which recipe each of them is.
+    """
 
     def usual(images: data.ImageSet) -> Setup:
-        return benchmark.ways(RECIPES[USUAL], images, device)[USUAL_LOADING[PLAIN]]()
+        return benchmark.ways(run[USUAL], images, device)[USUAL_LOADING[PLAIN]]()
 
     return {
         USUAL: usual,
-        OURS: lambda images: recipes.prepare(RECIPES[OURS], images, 0, device),
-        RECORD: lambda images: recipes.prepare(RECIPES[RECORD], images, 0, device),
+        OURS: lambda images: recipes.prepare(run[OURS], images, 0, device),
+        RECORD: lambda images: recipes.prepare(run[RECORD], images, 0, device),
     }
 
 
@@ -44,6 +46,8 @@ def whole(make: Make, load: Callable[[], data.ImageSet]) -> dict[str, float]:
     setup = make(load())
     ready = time.perf_counter() - started
     history = setup.fit(verbose=False)
+    if len(history) < setup.epochs:
+        raise KeyboardInterrupt  # fit returns what it has when interrupted: that is no race
     return {
         "ready": round(ready, 3),
         "training": round(sum(history.seconds), 3),
@@ -56,26 +60,28 @@ def measure(
     repeats: int = 3,
     load: Callable[[], data.ImageSet] = lambda: data.load("mnist"),
     device: torch.device | str | None = None,
+    run: dict[str, Recipe] = RECIPE_OF,
 ) -> dict:
     """The race, ``repeats`` times; an epoch of every recipe on the way, as often as the benchmark
-    measures what is committed; and three profiles.
+    measures what is committed; and, on the CPU, a profile of every entrant.
     """
     checks.whole(1, repeats=repeats)
     device = torch.device(device or training.default_device())
     images = load()
-    few = benchmark.share(images)
     makers = {
-        recipe.name: lambda recipe=recipe: recipes.prepare(recipe, few, 0, device)
+        recipe.name: lambda recipe=recipe: recipes.prepare(recipe, images, 0, device)
         for recipe in (dataclasses.replace(recipe, epochs=1) for recipe in SPEED)
     }
     epochs = benchmark.in_turns(makers, timings.LEAST, "an epoch of each")
-    racing = entrants(device)
+    racing = entrants(device, run)
     found: dict[str, list] = {name: [] for name in racing}
     for _ in tqdm(range(repeats), "the race", file=sys.stdout):
         for name, make in racing.items():
             found[name].append(whole(make, load))
+    few, on_cpu = benchmark.share(images), device.type == "cpu"
+    profiles = {name: profiling.shares(make(few)) for name, make in racing.items() if on_cpu}
     return benchmark.signed(images, device) | {
         "race": found,
-        "epochs": {"images": len(few.train_images), "seconds": epochs},
-        "profiles": {name: profiling.shares(make(few)) for name, make in racing.items()},
+        "epochs": epochs,
+        "profiles": profiles,
     }

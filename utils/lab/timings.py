@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from utils import recipes
 from utils.data import ImageSet
 from utils.lab import results
 from utils.recipes import Recipe
@@ -37,12 +38,11 @@ def check_recordable(images: ImageSet, device: torch.device, repeats: int) -> No
 
 
 @functools.cache
-def read(path: Path = PATH) -> dict:
-    """What was measured; ``ValueError`` where nothing was."""
+def read(path: Path = PATH, remedy: str = "python -m utils.lab bench --record") -> dict:
+    """What was measured; ``ValueError``, with the ``remedy``, where nothing was."""
     try:
         return json.loads(path.read_text())
     except (OSError, json.JSONDecodeError) as error:
-        remedy = "python -m utils.lab bench --record"
         raise ValueError(f"{path} cannot be read: {error}. Measure: {remedy}") from error
 
 
@@ -111,9 +111,10 @@ TIMES_FASTER = 3
 def targets(measured: dict | None = None) -> list[list[str]]:
     """What was set for loading, beside what was measured and whether that is enough."""
     measured = measured or read()["loading"]
-    own = [case for case in measured["cases"] if "peak_mb" in case]  # at the design's batch size
     rows = []
-    for case in own:
+    for case in measured["cases"]:
+        if case["batch_size"] != recipes.get(case["recipe"]).batch_size:
+            continue  # what was set is for the design as it is
         middle = {way: statistics.median(seconds) for way, seconds in case["seconds"].items()}
         for kind, most in MOST_OVER_FLOOR.items():
             over = 100 * (middle[OURS[kind]] / middle[FLOOR] - 1)
