@@ -5,3 +5,8 @@ way: ``data``, ``models``, ``schedules`` and ``receptive_field`` know nothing of
 ``training`` knows nothing of MNIST, ``recipes`` puts the pieces together, and ``lab``
 runs recipes and reports them. Importing any of them sets no seed and reads no data.
 """
+
+import os
+
+# torch's profiler logs every start and stop to stderr; it reads this when torch is imported.
+os.environ.setdefault("KINETO_LOG_LEVEL", "99")

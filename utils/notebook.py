@@ -161,8 +161,10 @@ def clock(recipe: Recipe, history: History) -> str:
     """What a run took and did, in one sentence."""
     images = len(history) * history.train_samples
     steps = len(history) * -(-history.train_samples // recipe.batch_size)
+    device = training.default_device()
+    threads = f", {torch.get_num_threads()} threads" if device.type == "cpu" else ""
     return (
-        f"{sum(history.seconds):.1f} seconds of training on {torch.get_num_threads()} threads for "
+        f"{sum(history.seconds):.1f} seconds of training ({device.type}{threads}) for "
         f"{steps:,} steps and {images:,} images: {history.test_accuracy[-1]:.2f} % of the test set"
     )
 

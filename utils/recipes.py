@@ -336,7 +336,9 @@ def shown(value) -> str:
     """A setting's value as a reader would write it."""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+    return (
+        "none" if value in (None, "") else f"{value:g}" if isinstance(value, float) else str(value)
+    )
 
 
 def in_words(changes: dict[str, tuple]) -> str:

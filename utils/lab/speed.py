@@ -66,10 +66,10 @@ def chain(measured: dict | None = None) -> Table:
                 recipes.in_words(recipes.difference(before, recipe)) if before else "",
                 f"{models.count_parameters(model):,}",
                 f"{models.count_multiply_adds(model) / 1e6:.2f}",
-                mean_std(estimate(first_seeds(recipe))),
+                mean_std(estimate(first_seeds(recipe))).replace(" ", "\u00a0"),
                 signed(designs.paired(before, recipe)) if before else "",
                 f"{epoch:.1f}",
-                f"{epoch * recipe.epochs:.0f}",
+                f"{epoch * recipe.epochs:.1f}",
             ]
         )
     columns = ["step", "the one change", "parameters", "million multiply-adds"]
@@ -185,8 +185,7 @@ def profile_picture(measured: dict | None = None) -> Figure:
     return comparisons.stacked(
         bars,
         "seconds per epoch",
-        f"From the usual version to ours most is saved on {first}, "
-        f"from there to the record on {second}",
+        f"At first most is saved on {first}, then, on the way to the record, on {second}",
     )
 
 
