@@ -21,9 +21,9 @@ RECIPE = recipes.smoke(recipes.get(NAME))
 SEEDS = range(4)
 
 
-def command(folder: Path, **options) -> subprocess.Popen:
-    """``python -m utils.lab run`` on a smoke grid of four runs, two at a time."""
-    line = f"-m utils.lab run {NAME} --seeds 0-3 --jobs 2 --smoke --folder {folder}"
+def command(folder: Path, last_seed: int = 3, **options) -> subprocess.Popen:
+    """``python -m utils.lab run`` on a smoke grid, of four runs by default, two at a time."""
+    line = f"-m utils.lab run {NAME} --seeds 0-{last_seed} --jobs 2 --smoke --folder {folder}"
     return subprocess.Popen(
         [sys.executable, *line.split()],
         stdout=subprocess.PIPE,
@@ -92,7 +92,7 @@ def test_two_commands_at_once_share_the_work(tmp_path, reference):
 
 
 def test_an_interrupt_keeps_finished_runs(tmp_path, reference):
-    process = command(tmp_path)
+    process = command(tmp_path, last_seed=19)  # so many that it cannot be done too early
     wait_for(lambda: recorded(tmp_path), process)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers as well
     out, errors = process.communicate(timeout=60)
