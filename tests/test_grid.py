@@ -92,7 +92,11 @@ def test_two_commands_at_once_share_the_work(tmp_path, reference):
 
 
 def test_an_interrupt_keeps_finished_runs(tmp_path, reference):
-    process = command(tmp_path, last_seed=19)  # so many that it cannot be done too early
+    def heed():  # a test run in the background ignores interrupts, and its children would as well
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    # So many runs that it cannot be done too early.
+    process = command(tmp_path, last_seed=19, preexec_fn=heed)
     wait_for(lambda: recorded(tmp_path), process)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers as well
     out, errors = process.communicate(timeout=60)
