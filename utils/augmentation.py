@@ -47,32 +47,24 @@ def affine() -> A.Compose:
 
     The course's own: what a pen does to a digit. Shifts are of whole pixels.
     """
-    return A.Compose(
-        [
-            A.Affine(
-                rotate=(-10, 10),
-                scale=(0.9, 1.1),
-                keep_ratio=True,
-                translate_percent=(-0.1, 0.1),
-                p=1.0,
-            )
-        ]
-    )
+    return _affine(degrees=10, scale=0.1, shift=0.1)
 
 
 def affine_mild() -> A.Compose:
     """``affine``, gentler: 8 degrees, a tenth, 1 pixel. For runs of few epochs."""
-    return A.Compose(
-        [
-            A.Affine(
-                rotate=(-8, 8),
-                scale=(0.9, 1.1),
-                keep_ratio=True,
-                translate_percent=(-0.06, 0.06),
-                p=1.0,
-            )
-        ]
+    return _affine(degrees=8, scale=0.1, shift=0.06)
+
+
+def _affine(degrees: float, scale: float, shift: float) -> A.Compose:
+    """Up to ``degrees`` either way, and up to a share ``scale`` and ``shift`` of the side."""
+    transform = A.Affine(
+        rotate=(-degrees, degrees),
+        scale=(1 - scale, 1 + scale),
+        keep_ratio=True,
+        translate_percent=(-shift, shift),
+        p=1.0,
     )
+    return A.Compose([transform])
 
 
 POLICIES = {policy.__name__: policy for policy in (rotate_perspective, affine, affine_mild)}
