@@ -66,8 +66,9 @@ def test_affine_equals_albumentations_pixel_for_pixel(images):
     assert difference.max() <= 3 and difference.mean() < 0.02
 
 
-def test_the_engines_agree_on_affine(images):
-    policy = augmentation.build("affine")
+@pytest.mark.parametrize("name", ["affine", "affine_mild"])
+def test_the_engines_agree_on_affine(images, name):
+    policy = augmentation.build(name)
     gap, where = largest_gap(by_batch(policy, images), by_stock(policy, images))
     assert gap < 4.5, f"{where}: {gap:.1f} standard errors"
 
