@@ -22,15 +22,7 @@ from utils.recipes import Recipe, Setup
 
 DESIGNS = ("design_e2", "design_a")  # what the loaders are compared on
 # What the tables give seconds of.
-TIMED = tuple(
-    recipe.name
-    for recipe in (
-        *recipes.STEPS,
-        *recipes.DESIGNS,
-        recipes.STOCK_AUGMENTATION,
-        recipes.BATCH_STUDY,
-    )
-)
+TIMED = tuple(recipe.name for recipe in (*recipes.STEPS, *recipes.DESIGNS, recipes.BATCH_STUDY))
 IMAGES = 6_000  # of an epoch's 60,000: what is measured is scaled up
 
 
