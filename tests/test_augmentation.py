@@ -178,6 +178,16 @@ def test_the_policy_keeps_digits_centred_and_whole(digits):
         assert abs(shift) < 0.15, f"digits move by {shift:.2f} pixels on average"
 
 
+@pytest.mark.parametrize("name", augmentation.POLICIES)
+def test_many_batches_get_the_numbers_of_one_after_another(images, name):
+    engine = augmentation.BatchedPolicy(augmentation.build(name))
+    few = images[:100].float()
+    together = engine(few, torch.Generator().manual_seed(0), 32)
+    generator = torch.Generator().manual_seed(0)
+    assert torch.equal(together, torch.cat([engine(batch, generator) for batch in few.split(32)]))
+    assert not torch.equal(together, engine(few, torch.Generator().manual_seed(0)))
+
+
 def test_half_the_images_are_distorted():
     policy = A.Compose([A.Perspective(scale=(0.1, 0.1), fit_output=True, p=0.5)])
     images = torch.rand(2000, 28, 28) * 255

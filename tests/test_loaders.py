@@ -78,6 +78,16 @@ def test_both_loaders_share_their_order_in_every_epoch(few):
         assert torch.equal(epoch(stock)[1], epoch(memory)[1])
 
 
+@pytest.mark.parametrize("batch_size", [7, 32, 100, 1000])
+def test_what_is_prepared_together_changes_no_batch(few, batch_size, monkeypatch):
+    options = {"batch_size": batch_size}
+    together = list(make("memory", *few, **options))
+    monkeypatch.setattr(loaders, "TOGETHER", 1)  # each batch by itself
+    alone = list(make("memory", *few, **options))
+    for (x, y), (u, v) in zip(together, alone, strict=True):
+        assert torch.equal(x, u) and torch.equal(y, v)
+
+
 def test_the_random_streams_of_a_seed_are_unrelated(few):
     """On the CPU torch keeps 32 bits of a seed: seed and seed + 2**32 are one stream."""
     loader = make("memory", *few)

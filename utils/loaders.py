@@ -18,6 +18,8 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from utils import checks
 from utils.data import MEAN, STD
 
+TOGETHER = 512  # images that are prepared at a time: more would leave the processor's caches
+
 
 def normalize(images: Tensor) -> Tensor:
     """Pixels 0..255, ``[B, 28, 28]``, to the network's input, float32 ``[B, 1, 28, 28]``."""
@@ -40,8 +42,9 @@ class MemoryLoader:
     """Batches gathered, augmented and normalized as whole tensors on the training device.
 
     ``images`` uint8 ``[N, 28, 28]`` and ``labels`` int64 ``[N]`` move to ``device`` once and
-    stay there. ``augment(images, generator)`` maps float pixels 0..255 ``[B, 28, 28]`` to the
-    same, with every random number drawn from ``generator`` (see ``utils.augmentation``).
+    stay there. ``augment(images, generator, batch_size)`` maps the float pixels 0..255
+    ``[N, 28, 28]`` of batches to the same, with every random number drawn from ``generator``
+    (see ``utils.augmentation``).
     The order and the augmentation come from ``seed`` alone: two loaders with one seed agree,
     two epochs of one loader differ. The last batch may be smaller.
     """
@@ -53,7 +56,7 @@ class MemoryLoader:
         *,
         batch_size: int,
         shuffle: bool = False,
-        augment: Callable[[Tensor, torch.Generator], Tensor] | None = None,
+        augment: Callable[[Tensor, torch.Generator, int], Tensor] | None = None,
         device: torch.device | str = "cpu",
         seed: int = 0,
     ):
@@ -74,11 +77,14 @@ class MemoryLoader:
         order = torch.arange(total)
         if self.shuffle:
             order = torch.randperm(total, generator=self._order)
-        for at in order.to(self.images.device).split(self.batch_size):
+        # Several batches at a time: on small batches the calls cost more than the work.
+        together = max(1, TOGETHER // self.batch_size) * self.batch_size
+        for at in order.to(self.images.device).split(together):
             images = self.images[at]
             if self.augment is not None:
-                images = self.augment(images.float(), self._augment)
-            yield normalize(images), self.labels[at]
+                images = self.augment(images.float(), self._augment, self.batch_size)
+            parts = (part.split(self.batch_size) for part in (normalize(images), self.labels[at]))
+            yield from zip(*parts, strict=True)
 
 
 class _SeededOrder(Sampler):
