@@ -99,6 +99,9 @@ def _parser() -> argparse.ArgumentParser:
     search.add_argument("limit", type=int, help="parameters at most")
     search.add_argument("--trials", type=int, default=20, help="to add (default 20)")
 
+    weights = command("weights", "train a recorded recipe's seed 0 again and save it", "speedrun")
+    weights.add_argument("names", nargs="+", help="recipes")
+
     pages = command("notebooks", "execute the notebooks at full size into build/", "01_skeleton")
     pages.add_argument("names", nargs="*", help="notebooks without .ipynb (default: all)")
     pages.add_argument("--jobs", type=int, help="how many at a time (default: one per core)")
@@ -156,6 +159,18 @@ def _search(limit: int, trials: int) -> None:
     print(search.table(search.run(limit, trials)))
 
 
+def _weights(names: list[str]) -> None:
+    try:
+        import onnxscript  # noqa: F401  # torch.onnx needs it, after minutes of training
+    except ModuleNotFoundError as error:
+        raise RuntimeError(f"{error}: pip install -e '.[weights]'") from error
+    from utils.lab import weights
+
+    chosen = [recipes.get(name) for name in names]
+    for recipe in chosen:
+        print(*weights.make(recipe, data.load("mnist")), sep="\n")
+
+
 def main(arguments: list[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     try:
@@ -188,6 +203,8 @@ def main(arguments: list[str] | None = None) -> int:
             _race(chosen.repeats, chosen.record)
         elif chosen.command == "search":
             _search(chosen.limit, chosen.trials)
+        elif chosen.command == "weights":
+            _weights(chosen.names)
         elif chosen.command == "report":
             report.write()
         elif chosen.command == "show":

@@ -1,0 +1,96 @@
+"""Trained weights: the recorded run's, one call to load and classify, the same through ONNX."""
+
+import pytest
+import torch
+
+from utils import pretrained, recipes
+from utils.lab import results, weights
+
+onnxruntime = pytest.importorskip("onnxruntime")
+
+RECIPE = recipes.smoke(recipes.SPEEDRUN)
+
+
+@pytest.fixture(scope="module")
+def made(digits, tmp_path_factory):
+    """A network trained on a few digits, saved, and the accuracies of its epochs."""
+    few = digits.subset(400, 200)
+    folder = tmp_path_factory.mktemp("weights")
+    recorded = recipes.prepare(RECIPE, few, weights.SEED, "cpu").fit(verbose=False).test_accuracy
+    weights.make(RECIPE, few, folder, recorded)
+    return folder, few, recorded
+
+
+def run_onnx(path, images):
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    parts = [session.run(["logits"], {"images": part.numpy()})[0] for part in images.split(1000)]
+    return torch.cat([torch.from_numpy(part) for part in parts])
+
+
+def assert_alike(network, path, images):
+    with torch.no_grad():
+        ours = torch.cat([network(part) for part in images.split(1000)])
+    theirs = run_onnx(path, images)
+    torch.testing.assert_close(theirs, ours, atol=1e-3, rtol=1e-3)
+    assert torch.equal(theirs.argmax(1), ours.argmax(1))
+
+
+def test_what_was_saved_is_what_was_trained(made):
+    folder, few, recorded = made
+    network = pretrained.load(RECIPE.name, folder)
+    assert pretrained.accuracy(network, few) == pytest.approx(recorded[-1])
+    assert not network.training
+
+
+def test_onnx_gives_the_logits_of_torch_for_any_number_of_images(made):
+    folder, few, _ = made
+    network = pretrained.load(RECIPE.name, folder)
+    for n in (1, 3, 200):
+        assert_alike(network, folder / f"{RECIPE.name}.onnx", few.test_images[:n])
+
+
+def test_one_image_and_many_are_classified(made):
+    folder, few, _ = made
+    network = pretrained.load(RECIPE.name, folder)
+    digits, probabilities = pretrained.classify(network, few.test_images)
+    assert digits.shape == (200,) and digits.dtype == torch.int64
+    torch.testing.assert_close(probabilities.sum(1), torch.ones(200))
+    one, of_ten = pretrained.classify(network, few.test_images[0])
+    assert one.item() == digits[0] and of_ten.shape == (1, 10)
+
+
+def test_a_run_that_is_not_the_recorded_one_saves_nothing(made, tmp_path):
+    _, few, recorded = made
+    with pytest.raises(ValueError, match="must be the recorded run's"):
+        weights.make(RECIPE, few, tmp_path, [*recorded[:-1], recorded[-1] + 1])
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (torch.zeros(28, 28), "expected uint8"),
+        (torch.zeros(1, 3, 28, 28, dtype=torch.uint8), "expected uint8"),
+        ([[0]], "expected a torch.Tensor"),
+    ],
+)
+def test_what_is_no_image_is_refused(made, images, message):
+    with pytest.raises(ValueError, match=message):
+        pretrained.classify(pretrained.load(RECIPE.name, made[0]), images)
+
+
+def test_a_network_without_weights_is_named(made):
+    with pytest.raises(ValueError, match="no trained network is called 'tiny'"):
+        pretrained.load("tiny", made[0])
+
+
+@pytest.mark.parametrize("name", pretrained.saved())
+def test_the_committed_weights_are_the_recorded_runs(name, mnist):
+    network = pretrained.load(name)
+    run = results.recorded(recipes.get(name))[weights.SEED]
+    assert pretrained.accuracy(network, mnist) == pytest.approx(run["test_accuracy_last"])
+
+
+@pytest.mark.parametrize("name", pretrained.saved())
+def test_the_committed_onnx_agrees_on_the_whole_test_set(name, mnist):
+    assert_alike(pretrained.load(name), pretrained.FOLDER / f"{name}.onnx", mnist.test_images)

@@ -1,0 +1,66 @@
+"""Trained networks of a few kilobytes: ``classify(load("frontier_8k"), images)``.
+
+Each holds the weights of its recipe's seed 0, trained on all 60,000 training images, as
+``python -m utils.lab weights NAME`` makes them. assets/weights also has each as an ONNX file, for
+other runtimes, with the same input and output as ``FromPixels``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from utils import checks, data, loaders, recipes
+from utils.names import look_up
+
+FOLDER = Path(__file__).resolve().parents[1] / "assets" / "weights"
+
+
+class FromPixels(nn.Module):
+    """A network that takes pixels: uint8 ``[B, 28, 28]``, white on black, to logits ``[B, 10]``."""
+
+    def __init__(self, network: nn.Module):
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.network(loaders.normalize(images))
+
+
+def saved(folder: Path = FOLDER) -> dict[str, Path]:
+    """The files of the networks that there are, by name."""
+    return {path.stem: path for path in sorted(folder.glob("*.pt"))}
+
+
+def load(name: str, folder: Path = FOLDER) -> FromPixels:
+    """The trained network of the recipe ``name``, ready to classify, on the CPU.
+
+    Raises ``ValueError`` for a name without weights.
+    """
+    path = look_up("trained network", name, saved(folder))
+    model = recipes.build_model(recipes.get(name))
+    model.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"))
+    return FromPixels(model).eval()
+
+
+@torch.no_grad()
+def classify(network: FromPixels, images: Tensor) -> tuple[Tensor, Tensor]:
+    """The digits, int64 ``[B]``, and the probability of each of the ten, float32 ``[B, 10]``.
+
+    ``images``: uint8 ``[B, 28, 28]``, or one of them ``[28, 28]``; white on black, as MNIST's.
+    """
+    checks.tensor(images, "uint8 [B, 28, 28]")
+    images = images.unsqueeze(0) if images.ndim == 2 else images
+    checks.images(images, torch.zeros(len(images), dtype=torch.int64))
+    device = next(network.parameters()).device
+    probabilities = network(images.to(device)).softmax(1)
+    return probabilities.argmax(1), probabilities
+
+
+def accuracy(network: FromPixels, images: data.ImageSet) -> float:
+    """Test accuracy in per cent."""
+    parts = images.test_images.split(recipes.EVALUATION_BATCH)
+    digits = torch.cat([classify(network, part)[0] for part in parts])
+    return 100 * (digits.cpu() == images.test_labels).double().mean().item()
