@@ -110,4 +110,34 @@ def test_an_interrupt_ends_the_search_and_keeps_what_is_finished(few, short, tmp
     monkeypatch.setattr(recipes.Setup, "fit", lambda setup, verbose, after: empty)
     with pytest.raises(KeyboardInterrupt):
         search.run(LIMIT, 1, few, tmp_path)
-    assert len(search.finished(search.study(LIMIT, tmp_path))) == 1
+    assert len(search.finished(search.read(LIMIT, tmp_path))) == 1
+
+
+def test_looking_at_a_study_leaves_its_file_as_it_is(few, short, tmp_path):
+    search.run(LIMIT, 4, few, tmp_path)
+    path = tmp_path / f"{LIMIT}.journal"
+    before = path.read_bytes()
+    found = search.read(LIMIT, tmp_path)
+    assert len(search.table(found).rows) == len(search.finished(found)) > 0
+    assert path.read_bytes() == before
+    with pytest.raises(ValueError, match="no study of 3000 parameters"):
+        search.read(3000, tmp_path)
+
+
+def test_the_picture_shows_what_tells_most(tmp_path):
+    found = search.study(LIMIT, tmp_path)
+    rate = optuna.distributions.FloatDistribution(0.003, 0.05, log=True)
+    head = optuna.distributions.CategoricalDistribution(["mean", "position"])
+    for lr, kind, value in ((0.003, "mean", 90.0), (0.01, "position", 95.0)) * 12:
+        found.add_trial(
+            optuna.trial.create_trial(
+                params={"lr": lr, "head": kind},
+                distributions={"lr": rate, "head": head},
+                value=value,
+            )
+        )
+    figure = search.picture(found, panels=1)
+    assert figure.axes[0].get_title().split(" ")[0] in ("lr", "head")
+    assert (
+        "24 networks" in figure.get_suptitle() and "24 trained to the end" in figure.get_suptitle()
+    )

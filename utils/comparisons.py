@@ -132,6 +132,76 @@ def _places(points: dict[str, tuple[int, float]]) -> dict[tuple[int, float], lis
 _SIZES = [1000, 2000, 3000, 4000, 5000, 7500, 10_000, 15_000, 20_000]  # labelled on the axis
 
 
+def frontier(
+    ours: dict[str, tuple[int, Sequence[float]]],
+    published: dict[str, Sequence[tuple[int, float]]],
+    finding: str,
+) -> Figure:
+    """The most accurate networks of their size: mean ± deviation, a line from one to the next.
+
+    ``ours``: ``{label: (parameters, last epochs of its seeds)}``, least parameters first.
+    ``published``: ``{protocol: [(parameters, accuracy), ...]}``, of single runs.
+    """
+    if not ours or len(published) > 2:
+        raise ValueError(
+            f"{len(ours)} networks of ours, {len(published)} protocols; expected 1.., 0..2"
+        )
+    figure, axes = canvas.figure(height=4.8)
+    sizes = [size for size, _ in ours.values()]
+    means = [float(np.mean(values)) for _, values in ours.values()]
+    spreads = [np.std(values, ddof=1) for _, values in ours.values()]
+    label = "ours: mean ± deviation of the seeds, last epoch"
+    look = {"ms": 7, "capsize": 4, "lw": 1.4, "color": BLUE, "zorder": 3}
+    axes.errorbar(sizes, means, spreads, fmt="s-", label=label, **look)
+    for size, height in zip(sizes, means, strict=True):
+        place = {"textcoords": "offset points", "ha": "right", "fontsize": 10, "color": BLUE}
+        axes.annotate(f"{height:.2f}", (size, height), (-7, 6), **place)
+    for (label, points), (marker, color) in zip(
+        published.items(), (("x", RED), ("+", PURPLE)), strict=False
+    ):
+        axes.scatter(
+            *zip(*points, strict=True), marker=marker, s=55, color=color, lw=1.8, label=label
+        )
+    axes.set(xscale="log", xlabel="parameters", ylabel="test accuracy in %")
+    axes.xaxis.set_major_locator(FixedLocator(_SIZES))
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.xaxis.set_minor_locator(NullLocator())
+    figure.legend(loc="outside lower center", ncols=1, frameon=False, fontsize=9)
+    canvas.plain(axes)
+    canvas.title(figure, finding)
+    return figure
+
+
+def study(panels: dict[str, Sequence[tuple[float | str, float]]], finding: str) -> Figure:
+    """A search's trials: ``{setting: [(its value, validation accuracy), ...]}``, a panel each.
+
+    Where the values are texts they stand side by side, with the median of each as a line.
+    """
+    if not panels or not all(map(len, panels.values())):
+        raise ValueError("a setting has no trial to draw")
+    columns, random = 3, np.random.default_rng(0)
+    lines = -(-len(panels) // columns)
+    figure, grid = canvas.figure(lines, columns, height=2.2 * lines, sharey=True, squeeze=False)
+    for axes, (setting, trials) in zip(grid.flat, panels.items(), strict=False):
+        values, heights = zip(*trials, strict=True)
+        if isinstance(values[0], str):
+            known = sorted(set(values))
+            places = [known.index(value) for value in values]
+            for at, value in enumerate(known):
+                middle = np.median([h for v, h in trials if v == value])
+                axes.plot((at - 0.3, at + 0.3), (middle, middle), color=RED, lw=2)
+            values = np.array(places) + random.uniform(-0.2, 0.2, len(places))
+            axes.set_xticks(range(len(known)), known)
+        axes.scatter(values, heights, s=18, color=BLUE, alpha=0.6, lw=0)
+        axes.set_title(setting, fontsize=9.5)
+        canvas.plain(axes)
+    for axes in grid.flat[len(panels) :]:
+        axes.axis("off")
+    figure.supylabel("validation accuracy in %", fontsize=10)
+    canvas.title(figure, finding)
+    return figure
+
+
 def small_multiples(panels: dict[str, dict[str, Sequence[History]]], finding: str) -> Figure:
     """Test accuracy per epoch, a panel each: ``{panel: {label: runs}}``, mean and range of runs."""
     if not panels or not all(runs for panel in panels.values() for runs in panel.values()):

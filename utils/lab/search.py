@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import optuna
+from matplotlib.figure import Figure
+from optuna.distributions import FloatDistribution
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.pruners import MedianPruner
 from optuna.samplers import TPESampler
@@ -19,7 +21,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from utils import checks, data, models, recipes, training
+from utils import checks, comparisons, data, models, recipes, training
 from utils.lab import results
 from utils.recipes import Recipe
 from utils.tables import Table
@@ -97,14 +99,24 @@ def shape(width: float, depths: Sequence[int], growths: Sequence[float], style: 
     return "/".join(texts)
 
 
-def study(limit: int, folder: Path = FOLDER) -> optuna.Study:
+def read(limit: int, folder: Path = FOLDER) -> optuna.Study:
+    """The study of one limit, to look at; ``ValueError`` where there is none."""
+    if not (folder / f"{limit}.journal").exists():
+        raise ValueError(f"there is no study of {limit} parameters: python -m utils.lab search")
+    return optuna.load_study(study_name=f"up to {limit}", storage=_storage(limit, folder))
+
+
+def _storage(limit: int, folder: Path) -> JournalStorage:
+    return JournalStorage(JournalFileBackend(str(folder / f"{limit}.journal")))
+
+
+def study(limit: int, folder: Path) -> optuna.Study:
     """The study of one limit, made where there is none."""
     checks.whole(SMALLEST, limit=limit)
     folder.mkdir(parents=True, exist_ok=True)
-    storage = JournalStorage(JournalFileBackend(str(folder / f"{limit}.journal")))
     return optuna.create_study(
         study_name=f"up to {limit}",
-        storage=storage,
+        storage=_storage(limit, folder),
         direction="maximize",
         load_if_exists=True,
         sampler=TPESampler(multivariate=True, constant_liar=True, n_startup_trials=16),
@@ -164,6 +176,26 @@ def table(found: optuna.Study, top: int = 10) -> Table:
         for trial in best
     ]
     return Table(["trial", "validation accuracy", "parameters", "stages", *settings], rows)
+
+
+def picture(found: optuna.Study, panels: int = 6) -> Figure:
+    """The finished trials against each of the settings that tell most."""
+    trials, told = finished(found), importances(found)
+    values = {
+        f"{setting} ({100 * told[setting]:.0f} %)": [_point(trial, setting) for trial in trials]
+        for setting in sorted(told, key=told.__getitem__, reverse=True)[:panels]
+    }
+    tried = len(found.get_trials(deepcopy=False))
+    finding = f"{tried} networks of one size tried, {len(trials)} trained to the end: "
+    finding += f"the best tenth differ most in {max(told, key=told.__getitem__)}"
+    return comparisons.study(values, finding)
+
+
+def _point(trial: FrozenTrial, setting: str) -> tuple[float | str, float]:
+    """A setting's value in a trial, a number only where it is one of a range, and its accuracy."""
+    value = trial.params[setting]
+    drawn = isinstance(trial.distributions[setting], FloatDistribution)
+    return value if drawn else recipes.shown(value), trial.value
 
 
 _SHAPE = ("depth", "growt", "style")  # told by the stages
