@@ -43,7 +43,8 @@ def test_a_study_goes_on_where_it_stopped(few, short, tmp_path):
     before = search.run(LIMIT, 2, few, tmp_path).get_trials()
     again = search.run(LIMIT, 1, few, tmp_path)
     assert len(before) == 2 and len(again.trials) == 3
-    assert again.trials[0].params == before[0].params
+    assert again.trials[0].params == before[0].params == search.FIRST
+    assert search.FIRST not in [trial.params for trial in again.trials[1:]]
     assert [trial.number for trial in again.trials] == [0, 1, 2]
     for trial in search.finished(again):
         assert trial.user_attrs["parameters"] <= LIMIT

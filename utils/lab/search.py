@@ -29,6 +29,12 @@ from utils.tables import Table
 FOLDER = results.FOLDER.parent / "search"
 EPOCHS = 10
 STYLES = {"plain": "", "separable": "d", "residual": "r", "shared": "x2"}
+FIRST = {  # where a study begins: a plain network, two convolutions a stage
+    **{f"depth at {side}": 2 for side in (28, 14, 7)},
+    **{"growth to 14": 1.5, "growth to 7": 4 / 3, "style": "plain", "head": "position"},
+    **{"activation": "relu", "bias": False, "augmentation": "affine", "batch_size": 64},
+    **{"lr": 0.01, "ema": 0.998, "label_smoothing": 0.05, "dropout": 0.0},
+}
 SMALLEST = 400  # parameters: below, no network of three stages is worth a trial
 
 
@@ -130,6 +136,7 @@ def run(
     """Add ``trials`` to the study of ``limit``, on one thread; return the study."""
     checks.whole(1, trials=trials)
     found = study(limit, folder)
+    found.enqueue_trial(FIRST, skip_if_exists=True)
     split = data.validation_split(data.load("mnist")) if images is None else images
 
     def objective(trial: Trial) -> float:
