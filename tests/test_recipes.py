@@ -58,6 +58,7 @@ OTHER_VALUES = {
     "unpadded": True,
     "bias": True,
     "activation": "silu",
+    "teacher": "speedrun",
 }
 PLAIN = ("stages", "head", "unpadded", "bias", "activation")  # of that model only
 
@@ -83,6 +84,27 @@ def test_every_setting_decides_something(digits, setting):
         for recipe in (base, other)
     )
     assert first != second
+
+
+def test_a_teacher_is_trained_first_on_the_same_images(digits):
+    few = digits.subset(300, 100)
+    taught = recipes.step(recipes.SKELETON, "x", "x", epochs=1, teacher="speedrun")
+    loader = recipes.prepare(taught, few, 3, "cpu").train_loader
+    alone = recipes.prepare(recipes.SPEEDRUN, few, 3, "cpu")
+    alone.fit(verbose=False)
+    plain = recipes.prepare(recipes.SKELETON, few, 3, "cpu").train_loader
+    for (x, y, logits), (u, v) in zip(loader, plain, strict=True):
+        assert torch.equal(x, u) and torch.equal(y, v) and not logits.requires_grad
+        with torch.no_grad():
+            torch.testing.assert_close(logits, alone.network.eval()(x))
+
+
+def test_a_teacher_has_no_teacher(digits, monkeypatch):
+    teacher = recipes.step(recipes.SPEEDRUN, "second", "x", teacher="speedrun")
+    monkeypatch.setitem(recipes.RECIPES, "second", teacher)
+    taught = recipes.step(recipes.SKELETON, "x", "x", teacher="second")
+    with pytest.raises(ValueError, match="second has a teacher itself, speedrun"):
+        recipes.prepare(taught, digits.subset(100, 10), 0, "cpu")
 
 
 def test_the_layout_in_memory_changes_nothing_but_speed(digits):

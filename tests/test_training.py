@@ -1,5 +1,7 @@
 """The loop against torch by hand, and what it promises when things go wrong."""
 
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -248,6 +250,22 @@ def test_an_average_follows_the_weights_and_is_what_is_evaluated():
         assert torch.allclose(value, followed[name], atol=1e-6)
     assert history.test_loss[-1] == training.evaluate(average.module, batches, "cpu").loss
     assert history.test_loss[-1] != training.evaluate(model, batches, "cpu").loss
+
+
+def test_the_loss_with_a_teacher_by_hand():
+    logits, taught = torch.tensor([[2.0, 0.0, -1.0]]), torch.tensor([[1.0, 3.0, 0.0]])
+    y = torch.tensor([0])
+
+    def softmax(values):
+        powers = [math.exp(value) for value in values]
+        return [power / sum(powers) for power in powers]
+
+    label = -math.log(softmax([2, 0, -1])[0])
+    pairs = zip(softmax([0.5, 1.5, 0]), softmax([1, 0, -0.5]), strict=True)
+    expected = (label + 4 * -sum(p * math.log(q) for p, q in pairs)) / 2
+    assert training.TEMPERATURE == 2
+    assert training.loss_of(logits, y, taught).item() == pytest.approx(expected, rel=1e-5)
+    assert training.loss_of(logits, y).item() == pytest.approx(label, rel=1e-5)
 
 
 def test_labels_are_smoothed_in_training_and_not_in_evaluation():

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from utils import checks
@@ -85,6 +85,23 @@ class MemoryLoader:
                 images = self.augment(images.float(), self._augment, self.batch_size)
             parts = (part.split(self.batch_size) for part in (normalize(images), self.labels[at]))
             yield from zip(*parts, strict=True)
+
+
+class TaughtLoader:
+    """Another loader's batches with a teacher's logits: ``(x, y, logits)``."""
+
+    def __init__(self, loader: MemoryLoader | DataLoader, teacher: nn.Module):
+        self.loader, self.teacher = loader, teacher.eval()
+        self._device = next(teacher.parameters()).device
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        for x, y in self.loader:
+            with torch.no_grad():
+                logits = self.teacher(x.to(self._device))
+            yield x, y, logits
 
 
 class _SeededOrder(Sampler):

@@ -30,9 +30,10 @@ class Recipe:
 
     ``schedule`` and ``lr``, the highest rate it reaches, are the learning rate over time: the
     fourth step's one change sets both. ``max_grad_norm=None`` clips nothing; ``ema`` is the decay
-    of an exponential moving average of the weights, evaluated in their place. ``engine`` runs
-    the augmentation: ``"batched"`` on the training device or ``"albumentations"``, image by
-    image, in the stock loader.
+    of an exponential moving average of the weights, evaluated in their place. ``teacher`` is
+    another recipe, which is trained first on the same images: half the loss is then with its
+    answers (``training.loss_of``). ``engine`` runs the augmentation: ``"batched"`` on the training
+    device or ``"albumentations"``, image by image, in the stock loader.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Recipe:
     max_grad_norm: float | None = 1.0
     label_smoothing: float = 0.0
     ema: float = 0.0
+    teacher: str = ""
     schedule: str = "constant"
 
     def __post_init__(self) -> None:
@@ -408,10 +410,13 @@ def prepare(
     """
     device = torch.device(device or training.default_device())
     weights_seed, dropout_seed, loader_seed = loaders.streams(seed, 3)
+    teacher = build_teacher(recipe, images, seed, device)
     layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
     model = build_model(recipe, weights_seed).to(device, memory_format=layout)
     optimizer = build_optimizer(recipe, model)
     train_loader, test_loader = build_loaders(recipe, images, loader_seed, device)
+    if teacher is not None:
+        train_loader = loaders.TaughtLoader(train_loader, teacher)
     torch.manual_seed(dropout_seed)
     return Setup(
         model=model,
@@ -454,6 +459,21 @@ def build_average(recipe: Recipe, model: nn.Module) -> AveragedModel | None:
     if not recipe.ema:
         return None
     return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema), use_buffers=True)
+
+
+def build_teacher(
+    recipe: Recipe, images: data.ImageSet, seed: int, device: torch.device | str
+) -> nn.Module | None:
+    """The network that ``recipe.teacher`` trains on the same images, if the recipe has one."""
+    if not recipe.teacher:
+        return None
+    chosen = get(recipe.teacher)
+    if chosen.teacher:
+        raise ValueError(f"the teacher {chosen.name} has a teacher itself, {chosen.teacher}")
+    setup = prepare(chosen, images, seed, device)
+    if len(setup.fit(verbose=False)) < setup.epochs:
+        raise KeyboardInterrupt  # fit returns what it has: half a teacher is none
+    return setup.network
 
 
 def build_loaders(

@@ -27,6 +27,7 @@ from utils.tables import Table
 
 # Steps between two looks at the numbers. A look makes a GPU wait for its queue, and on a CPU it
 # takes as long as a tenth of a small network's step.
+TEMPERATURE = 2.0  # of a teacher's answers and of those held against them
 LOOK_EVERY = 20
 
 
@@ -171,6 +172,22 @@ def cpu_threads(n: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+def loss_of(
+    logits: Tensor, y: Tensor, taught: Tensor | None = None, *, label_smoothing: float = 0.0
+) -> Tensor:
+    """Mean cross-entropy per sample; half of it, where there is a teacher, with its answers.
+
+    ``taught`` ``[B, 10]`` are the teacher's logits for the same ``x``. Both are softened by
+    ``TEMPERATURE``, whose square keeps the gradients' size: Hinton, Vinyals and Dean, Distilling
+    the Knowledge in a Neural Network, 2015, §2.
+    """
+    labelled = F.cross_entropy(logits, y, label_smoothing=label_smoothing)
+    if taught is None:
+        return labelled
+    soft = (taught.to(logits.dtype) / TEMPERATURE).softmax(1)
+    return (labelled + TEMPERATURE**2 * F.cross_entropy(logits / TEMPERATURE, soft)) / 2
+
+
 def fit(
     model: nn.Module,
     train_loader: Iterable,
@@ -192,7 +209,8 @@ def fit(
     ``scheduler`` advances after every epoch, or after every optimizer step with
     ``scheduler_per_step``. A gradient longer than ``max_grad_norm`` (over all weights together) is
     shortened to it: one bad batch cannot throw the weights far off. ``label_smoothing`` is
-    ``F.cross_entropy``'s, in training only. ``average`` follows the model after every step and is
+    ``F.cross_entropy``'s, in training only; a batch of three holds a teacher's logits as well
+    (see ``loss_of``). ``average`` follows the model after every step and is
     evaluated in its place. ``after_epoch`` is handed the history so far after each epoch, for
     whoever watches from afar. An interrupt (Ctrl-C, the stop button) ends training and returns
     the epochs that were finished. Raises ``ValueError`` for a number of epochs below 1, an empty
@@ -210,7 +228,7 @@ def fit(
     model.to(device)
     history = History()
     evaluated = model if average is None else average.to(device).module
-    loss_function = partial(F.cross_entropy, label_smoothing=label_smoothing)
+    loss_function = partial(loss_of, label_smoothing=label_smoothing)
 
     def after_step() -> None:
         if scheduler is not None and scheduler_per_step:
@@ -274,7 +292,7 @@ def train_epoch(
     model: nn.Module,
     loader: Iterable,
     optimizer: Optimizer,
-    loss_function: Callable[[Tensor, Tensor], Tensor],
+    loss_function: Callable[..., Tensor],
     max_grad_norm: float | None,
     after_step: Callable[[], None],
     device: torch.device,
@@ -290,13 +308,13 @@ def train_epoch(
     recent: list[tuple[int, float, Tensor]] = []  # step, learning rate and loss, not looked at yet
     started = time.perf_counter()
     bar = tqdm(loader, file=sys.stdout, disable=not verbose, mininterval=0.5)
-    for step, (x, y) in enumerate(bar):
+    for step, (x, y, *taught) in enumerate(bar):
         if step == 0:
             checks.batch(x, y)
         x, y = x.to(device), y.to(device)
         optimizer.zero_grad()
         logits = model(x)
-        loss = loss_function(logits, y)
+        loss = loss_function(logits, y, *taught)
         loss.backward()
         if max_grad_norm is not None:
             nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm)

@@ -61,8 +61,8 @@ class _Doubled:
     def __len__(self) -> int:
         return len(self.loader)
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        return ((x.double(), y) for x, y in self.loader)
+    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
+        return ((x.double(), *rest) for x, *rest in self.loader)
 
 
 def _in_double_precision(setup: recipes.Setup) -> recipes.Setup:
