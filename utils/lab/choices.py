@@ -22,6 +22,7 @@ from utils.tables import Table
 
 FOLDER = results.FOLDER.parent / "choices"
 SAMPLES = (50_000, 10_000)  # what a candidate trains on and is judged on
+AS_CHOSEN = "as chosen"  # the candidate that differs in nothing
 LAST = 5  # the judge averages over a fifth of the epochs: at a constant rate one is too noisy
 
 
@@ -84,7 +85,7 @@ def run(
 
 def _difference(recipe: Recipe, candidate: Recipe) -> str:
     changed = results.changed_settings(recipe.settings(), candidate.settings())
-    return changed or "as chosen"
+    return changed or AS_CHOSEN
 
 
 def _read(path: Path) -> dict:
@@ -115,16 +116,22 @@ def table(names: Iterable[str] | None = None) -> Table:
 
     ``names``: of these recipes only (default: all).
     """
-    rows = []
-    for name in names or recipes.RECIPES:
-        recipe = recipes.get(name)
-        found: dict[str, list[float]] = {}
-        for path in sorted((FOLDER / name).glob("*.json"), key=_seed_of):
-            result = _read(path)
-            changed = results.changed_settings(recipe.settings(), result["recipe"])
-            found.setdefault(changed or "as chosen", []).append(judged(result))
-        rows += [_row(name, difference, values) for difference, values in sorted(found.items())]
+    rows = [
+        _row(name, difference, values)
+        for name in names or recipes.RECIPES
+        for difference, values in sorted(found(name).items())
+    ]
     return Table(["recipe", "tried", "validation accuracy", "one a seed"], rows)
+
+
+def found(name: str) -> dict[str, list[float]]:
+    """What every recorded candidate of a recipe reached, seed by seed, by its difference."""
+    recipe, judged_by = recipes.get(name), {}
+    for path in sorted((FOLDER / name).glob("*.json"), key=_seed_of):
+        result = _read(path)
+        changed = results.changed_settings(recipe.settings(), result["recipe"])
+        judged_by.setdefault(changed or AS_CHOSEN, []).append(judged(result))
+    return judged_by
 
 
 def _seed_of(path: Path) -> int:

@@ -116,7 +116,7 @@ def targets() -> Table:
 
 def engines() -> Table:
     """Test accuracy with either augmentation engine, paired by seed."""
-    rows = []
+    rows, before, after = [], [], []
     for batched, stock in recipes.STOCK_ENGINE.items():
         parameters = models.count_parameters(recipes.build_model(batched))
         accuracies = [
@@ -124,6 +124,9 @@ def engines() -> Table:
             for recipe in (stock, batched)
         ]
         rows.append([batched.title, f"{parameters:,}", *accuracies, difference(stock, batched)])
+        before += results.last_accuracies(stock.name)
+        after += results.last_accuracies(batched.name)
+    rows.append(["all pairs", "", "", "", signed(paired_difference(before, after))])
     columns = ["trained", "parameters", "albumentations, image by image", "batched tensors"]
     return Table([*columns, "Δ [95 % interval]"], rows)
 

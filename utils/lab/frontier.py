@@ -1,0 +1,118 @@
+"""How accurate a network of a given size can be: tables and pictures of the frontier's recipes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from statistics import mean
+
+from matplotlib.figure import Figure
+
+from utils import comparisons, models, receptive_field, recipes
+from utils.lab import choices, designs, results
+from utils.lab.statistics import estimate, mean_std, reaches
+from utils.recipes import FRONTIER, PUBLISHED, TARGETS, Recipe
+from utils.tables import Table
+
+ASSETS = results.FOLDER.parent
+ENOUGH = 99.40  # what the smallest network is asked for
+ABLATED = FRONTIER[8000]  # the ideas are taken away from this one
+
+
+def elsewhere() -> list[dict]:
+    """Single runs that others published: parameters, accuracy, source and protocol of each."""
+    return json.loads((ASSETS / "published.json").read_text())
+
+
+# --------------------------------------------------------------------------- the tables
+
+
+def table() -> Table:
+    """The most accurate network of each size that was found, beside what was set for it."""
+    columns = ["fewer than", "network", "head", "parameters", "receptive field"]
+    columns += ["million multiply-adds", "last epoch", "lowest, highest", "target", "reached"]
+    return Table(columns, [_row(limit, recipe) for limit, recipe in FRONTIER.items()])
+
+
+def _row(limit: int, recipe: Recipe) -> list:
+    model = recipes.build_model(recipe)
+    values, target = results.last_accuracies(recipe.name), TARGETS[recipe.name]
+    return [
+        f"{limit:,}",
+        f"`{recipe.stages}`",
+        recipe.head,
+        f"{models.count_parameters(model):,}",
+        receptive_field.final(model),
+        f"{models.count_multiply_adds(model) / 1e6:.2f}",
+        mean_std(estimate(values), 3).replace(" ", "\u00a0"),
+        f"{min(values):.2f}, {max(values):.2f}",
+        f"≥ {target:.2f}",
+        designs.verdict(mean(values), target),
+    ]
+
+
+def common() -> Table:
+    """The settings that all of the frontier's recipes share."""
+    first, *others = (recipe.settings() for recipe in FRONTIER.values())
+    shared = {
+        name: value
+        for name, value in results.switched_on(first).items()
+        if all(other[name] == value for other in others)
+    }
+    return Table(["setting", "value"], [[n, recipes.shown(v)] for n, v in shared.items()])
+
+
+def ablation() -> Table:
+    """One change at a time to the network of 8,000 parameters, on validation, best first."""
+    tried = choices.found(ABLATED.name)
+    as_chosen = mean(tried[choices.AS_CHOSEN])
+    rows = [
+        [
+            change,
+            f"{mean_std(estimate(values)) if len(values) > 1 else f'{values[0]:.2f}'}",
+            f"{mean(values) - as_chosen:+.2f}" if change != choices.AS_CHOSEN else "",
+            ", ".join(f"{value:.2f}" for value in values),
+        ]
+        for change, values in sorted(tried.items(), key=lambda item: -mean(item[1]))
+    ]
+    return Table(["changed", "validation accuracy", "Δ", "one a seed"], rows)
+
+
+# --------------------------------------------------------------------------- the picture
+
+
+def picture() -> Figure:
+    """Ours on a line, mean ± deviation, and every published run that is known."""
+    ours = {f"{limit:,}": (size_of(r), last(r)) for limit, r in FRONTIER.items()}
+    published = {
+        "published designs of this course: best epoch on the test set, one run": [
+            (one.parameters, one.test) for one in PUBLISHED.values()
+        ],
+        "published elsewhere: one run, mostly its best epoch on the test set": [
+            (one["parameters"], one["accuracy"]) for one in elsewhere()
+        ],
+    }
+    return comparisons.frontier(ours, published, finding())
+
+
+def size_of(recipe: Recipe) -> int:
+    return models.count_parameters(recipes.build_model(recipe))
+
+
+def last(recipe: Recipe) -> Sequence[float]:
+    return results.last_accuracies(recipe.name)
+
+
+def smallest() -> Recipe | None:
+    """The smallest of them whose mean is enough; ``None`` where none is."""
+    enough = (r for r in FRONTIER.values() if reaches(mean(last(r)), ENOUGH))
+    return min(enough, key=size_of, default=None)
+
+
+def finding() -> str:
+    """The frontier in one line."""
+    recipe, best = smallest(), max(FRONTIER.values(), key=lambda r: mean(last(r)))
+    text = f"{mean(last(best)):.2f} % with {size_of(best):,} parameters"
+    if recipe is None:
+        return f"{text}; none of fewer reaches {ENOUGH:.2f} % on average"
+    return f"{ENOUGH:.2f} % on average needs {size_of(recipe):,} parameters; {text}"
