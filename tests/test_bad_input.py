@@ -193,6 +193,8 @@ WRONG_CALLS = {
         lambda: comparisons.small_multiples({"a": {key: [History()] for key in "abcd"}}, ""),
         "a panel has more than 3 lines",
     ),
+    "frontier": (lambda: comparisons.frontier({}, {}, ""), "0 networks of ours"),
+    "trials": (lambda: comparisons.study({"lr": []}, ""), "has no trial to draw"),
     "plans": (lambda: comparisons.schedules({"a": []}, 2), "a plan has no rate"),
     "many plans": (
         lambda: comparisons.schedules({key: [0.1] for key in "abcdefg"}, 2),

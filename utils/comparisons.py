@@ -109,11 +109,8 @@ def by_size(
     for (size, accuracy), names in _places(published).items():
         place = {"xytext": (7, -3), "textcoords": "offset points", "fontsize": 9, "color": RED}
         axes.annotate(", ".join(names), (size, accuracy), **place)
-    axes.set(xscale="log", xlabel="parameters", ylabel="test accuracy in %")
+    _parameters_below(axes)
     axes.set_xlim(0.82 * min(sizes), 1.12 * max(sizes))
-    axes.xaxis.set_major_locator(FixedLocator(_SIZES))
-    axes.xaxis.set_major_formatter("{x:,.0f}")
-    axes.xaxis.set_minor_locator(NullLocator())
     figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     canvas.plain(axes)
     canvas.title(figure, finding)
@@ -130,6 +127,14 @@ def _places(points: dict[str, tuple[int, float]]) -> dict[tuple[int, float], lis
 
 
 _SIZES = [1000, 2000, 3000, 4000, 5000, 7500, 10_000, 15_000, 20_000]  # labelled on the axis
+
+
+def _parameters_below(axes) -> None:
+    """A logarithmic axis of parameters below, test accuracy at the side."""
+    axes.set(xscale="log", xlabel="parameters", ylabel="test accuracy in %")
+    axes.xaxis.set_major_locator(FixedLocator(_SIZES))
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def frontier(
@@ -162,10 +167,7 @@ def frontier(
         axes.scatter(
             *zip(*points, strict=True), marker=marker, s=55, color=color, lw=1.8, label=label
         )
-    axes.set(xscale="log", xlabel="parameters", ylabel="test accuracy in %")
-    axes.xaxis.set_major_locator(FixedLocator(_SIZES))
-    axes.xaxis.set_major_formatter("{x:,.0f}")
-    axes.xaxis.set_minor_locator(NullLocator())
+    _parameters_below(axes)
     figure.legend(loc="outside lower center", ncols=1, frameon=False, fontsize=9)
     canvas.plain(axes)
     canvas.title(figure, finding)
