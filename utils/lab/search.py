@@ -126,7 +126,8 @@ def study(limit: int, folder: Path) -> optuna.Study:
         direction="maximize",
         load_if_exists=True,
         sampler=TPESampler(multivariate=True, constant_liar=True, n_startup_trials=16),
-        pruner=MedianPruner(n_startup_trials=6, n_warmup_steps=2),
+        # Not earlier: at first an average of the weights lags behind, the slower the more.
+        pruner=MedianPruner(n_startup_trials=6, n_warmup_steps=EPOCHS // 2),
     )
 
 
