@@ -7,7 +7,7 @@ not MNIST. Pictures of many runs are in ``utils.comparisons``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import numpy as np
 import seaborn as sns
@@ -17,7 +17,7 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor, nn
 
 from utils import canvas, checks, receptive_field
-from utils.canvas import BLUE, GREY, ORANGE
+from utils.canvas import BLUE, GREY, ORANGE, RED
 from utils.tables import Table
 from utils.training import History, Mistakes
 
@@ -184,10 +184,12 @@ def misclassified(
     finding: str | None = None,
     columns: int = 10,
     rows: int = 3,
+    marked: Container[int] = (),
 ) -> Figure:
     """Wrong answers, the surest first: true digit, predicted digit and its probability.
 
-    ``images`` ``[N, 28, 28]`` are all the images that were tested.
+    ``images`` ``[N, 28, 28]`` are all the images that were tested. Those whose index is in
+    ``marked`` have a star and a red title.
     """
     checks.whole(1, columns=columns, rows=rows)
     if len(mistakes) and int(mistakes.indices.max()) >= len(images):
@@ -202,7 +204,9 @@ def misclassified(
     for cell, at in zip(axes.flat, order, strict=False):
         _show_digit(cell, images[mistakes.indices[at]])
         true, taken = int(mistakes.labels[at]), int(mistakes.predictions[at])
-        cell.set_title(f"{true} → {taken}  {100 * mistakes.probabilities[at]:.0f} %", fontsize=8.5)
+        starred = int(mistakes.indices[at]) in marked
+        text = f"{true} → {taken}  {100 * mistakes.probabilities[at]:.0f} %{' *' * starred}"
+        cell.set_title(text, fontsize=8.5, color=RED if starred else "black")
     sure = int((mistakes.probabilities > 0.9).sum())
     finding = finding or (
         f"{len(mistakes)} of {len(images):,} wrong, {sure} of them with over 90 % certainty"
