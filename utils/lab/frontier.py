@@ -8,11 +8,12 @@ from statistics import mean
 
 from matplotlib.figure import Figure
 
-from utils import comparisons, models, receptive_field, recipes
-from utils.lab import choices, designs, results
+from utils import comparisons, data, models, plots, receptive_field, recipes
+from utils.lab import choices, designs, results, votes
 from utils.lab.statistics import estimate, mean_std, reaches
 from utils.recipes import FRONTIER, PUBLISHED, TARGETS, Recipe
 from utils.tables import Table
+from utils.training import Mistakes
 
 ASSETS = results.FOLDER.parent
 ENOUGH = 99.40  # what the smallest network is asked for
@@ -78,7 +79,43 @@ def ablation() -> Table:
     return Table(["changed", "validation accuracy", "Δ", "one a seed"], rows)
 
 
-# --------------------------------------------------------------------------- the picture
+def published() -> Table:
+    """The published runs of the picture that are none of this course's designs."""
+    rows = [
+        [
+            f"{one['parameters']:,}",
+            f"{one['accuracy']:.2f}",
+            f"[{one['source'].removeprefix('https://github.com/')}]({one['source']})"
+            if one["source"].startswith("https://")
+            else one["source"],
+            one["where"],
+            one["protocol"],
+        ]
+        for one in elsewhere()
+    ]
+    return Table(["parameters", "accuracy", "source", "where", "its epoch"], rows)
+
+
+def mistakes() -> Mistakes:
+    """What seed 0 of the best network gets wrong."""
+    return Mistakes.from_lists(results.reported(best().name)[0]["misclassified"])
+
+
+def mistakes_read() -> Table:
+    """How many of them people get wrong as well."""
+    return votes.table(mistakes().indices.tolist())
+
+
+# --------------------------------------------------------------------------- the pictures
+
+
+def mistakes_picture(images: data.ImageSet) -> Figure:
+    """The best network's mistakes, those with a label that people doubt marked."""
+    wrong, doubted = mistakes(), votes.label_errors()
+    starred = len(doubted & set(wrong.indices.tolist()))
+    finding = f"{len(wrong)} of 10,000 wrong; in {starred} of them, starred, the label is"
+    options = {"rows": -(-len(wrong) // 10), "marked": doubted}
+    return plots.misclassified(images.test_images, wrong, images.name, finding, **options)
 
 
 def picture() -> Figure:
@@ -103,6 +140,11 @@ def last(recipe: Recipe) -> Sequence[float]:
     return results.last_accuracies(recipe.name)
 
 
+def best() -> Recipe:
+    """The recipe with the highest mean."""
+    return max(FRONTIER.values(), key=lambda recipe: mean(last(recipe)))
+
+
 def smallest() -> Recipe | None:
     """The smallest of them whose mean is enough; ``None`` where none is."""
     enough = (r for r in FRONTIER.values() if reaches(mean(last(r)), ENOUGH))
@@ -111,8 +153,8 @@ def smallest() -> Recipe | None:
 
 def finding() -> str:
     """The frontier in one line."""
-    recipe, best = smallest(), max(FRONTIER.values(), key=lambda r: mean(last(r)))
-    text = f"{mean(last(best)):.2f} % with {size_of(best):,} parameters"
+    recipe, most = smallest(), best()
+    text = f"{mean(last(most)):.2f} % with {size_of(most):,} parameters"
     if recipe is None:
         return f"{text}; none of fewer reaches {ENOUGH:.2f} % on average"
     return f"{ENOUGH:.2f} % on average needs {size_of(recipe):,} parameters; {text}"
