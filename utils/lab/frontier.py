@@ -11,13 +11,12 @@ from matplotlib.figure import Figure
 from utils import comparisons, data, models, plots, receptive_field, recipes
 from utils.lab import choices, designs, results, votes
 from utils.lab.statistics import estimate, mean_std, reaches
-from utils.recipes import FRONTIER, PUBLISHED, TARGETS, Recipe
+from utils.recipes import ABLATED, FRONTIER, PUBLISHED, TARGETS, Recipe
 from utils.tables import Table
 from utils.training import Mistakes
 
 ASSETS = results.FOLDER.parent
 ENOUGH = 99.40  # what the smallest network is asked for
-ABLATED = FRONTIER[8000]  # the ideas are taken away from this one
 
 
 def elsewhere() -> list[dict]:
