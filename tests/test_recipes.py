@@ -211,3 +211,15 @@ def test_the_common_recipe_is_common_but_for_the_network(common):
 )
 def test_a_study_changes_one_thing(study, base, changed):
     assert recipes.difference(base, study).keys() == changed
+
+
+@pytest.mark.parametrize("limit", recipes.FRONTIER)
+def test_a_network_of_the_frontier_keeps_within_its_limit(limit):
+    recipe = recipes.FRONTIER[limit]
+    assert 0.9 * limit < models.count_parameters(recipes.build_model(recipe)) < limit
+    assert recipe.epochs <= 20
+
+
+def test_a_draft_is_found_by_name_and_in_no_table_of_results():
+    assert not recipes.DRAFTS.keys() & recipes.RECIPES.keys()
+    assert all(recipes.get(name) is recipe for name, recipe in recipes.DRAFTS.items())
