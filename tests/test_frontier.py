@@ -1,0 +1,105 @@
+"""The frontier's tables and pictures, every number from made-up runs; its published facts."""
+
+import pytest
+
+from utils import models, recipes
+from utils.lab import choices, frontier, results
+from utils.recipes import FRONTIER
+from utils.tables import Table
+
+LEVELS = dict(zip(FRONTIER, (99.20, 99.38, 99.41, 99.55, 99.60, 99.70), strict=True))
+WRONG = {
+    "indices": [0, 947, 4823],
+    "labels": [7, 8, 9],
+    "predictions": [1, 9, 4],
+    "probabilities": [0.9, 0.8, 0.7],
+    "true_probabilities": [0.1, 0.1, 0.2],
+}
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    """Five runs of every size, 0.01 apart around ``LEVELS``; targets 0.05 below those."""
+    level_of = {FRONTIER[limit].name: level for limit, level in LEVELS.items()}
+
+    def reported(name, folder=None):
+        return [
+            {
+                "seed": seed,
+                "test_accuracy_last": level_of[name] + 0.01 * (seed - 2),
+                "misclassified": WRONG,
+            }
+            for seed in range(5)
+        ]
+
+    monkeypatch.setattr(results, "reported", reported)
+    targets = {name: level - 0.05 for name, level in level_of.items()}
+    monkeypatch.setattr(frontier, "TARGETS", targets | {FRONTIER[2000].name: 99.25})
+    return reported
+
+
+def rows_of(table: Table):
+    return [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+
+
+def test_the_table_has_every_size_and_what_was_missed(runs):
+    rows = rows_of(frontier.table())
+    assert [row["fewer than"] for row in rows] == [f"{limit:,}" for limit in FRONTIER]
+    first, last = rows[0], rows[-1]
+    assert first["last epoch"] == "99.200\u00a0±\u00a00.016" and first["reached"] == "no, by 0.050"
+    assert last["lowest, highest"] == "99.68, 99.72" and last["reached"] == "yes"
+    found = models.count_parameters(recipes.build_model(FRONTIER[8000]))
+    assert rows[3]["parameters"] == f"{found:,}"
+
+
+def test_the_smallest_that_is_enough_is_the_smallest(runs):
+    assert frontier.smallest() is FRONTIER[5000]
+    assert frontier.best() is FRONTIER[20_000]
+    size = models.count_parameters(recipes.build_model(FRONTIER[5000]))
+    assert f"99.40 % on average needs {size:,} parameters; 99.70 % with" in frontier.finding()
+
+
+def test_none_may_be_enough(runs, monkeypatch):
+    monkeypatch.setattr(frontier, "ENOUGH", 99.99)
+    assert frontier.smallest() is None
+    assert "none of fewer reaches 99.99 %" in frontier.finding()
+
+
+def test_the_picture_has_ours_and_theirs(runs):
+    figure = frontier.picture()
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert len(labels) == 3 and frontier.finding() in figure.get_suptitle().replace("\n", " ")
+
+
+def test_the_mistakes_are_the_best_networks_first_seeds(runs, mnist):
+    figure = frontier.mistakes_picture(mnist)
+    assert "3 of 10,000 wrong; in 1 of them" in figure.get_suptitle()
+    titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
+    assert [title.endswith("*") for title in titles] == [False, True, False]
+    assert [row[1] for row in frontier.mistakes_read().rows] == [3, 2, 2, 1]
+
+
+def test_an_ablation_is_the_difference_of_means(monkeypatch):
+    tried = {choices.AS_CHOSEN: [99.4, 99.5], "bias: no → yes": [99.3, 99.4], "lr: 1 → 2": [99.6]}
+    monkeypatch.setattr(choices, "found", lambda name: tried)
+    rows = rows_of(frontier.ablation())
+    assert [(row["changed"], row["Δ"]) for row in rows] == [
+        ("lr: 1 → 2", "+0.15"),
+        (choices.AS_CHOSEN, ""),
+        ("bias: no → yes", "-0.10"),
+    ]
+
+
+def test_what_all_sizes_share_is_told_once():
+    shared = dict(frontier.common().rows)
+    assert shared["epochs"] == "20" and shared["head"] == FRONTIER[8000].head
+    assert "stages" not in shared
+
+
+def test_published_runs_are_below_the_largest_size_and_have_a_source():
+    found = frontier.elsewhere()
+    assert [one["parameters"] for one in found] == sorted(one["parameters"] for one in found)
+    for one in found:
+        assert 0 < one["parameters"] < 20_000 and 95 < one["accuracy"] < 100
+        assert one["source"] and one["where"] and one["protocol"]
+    assert len(frontier.published().rows) == len(found)
