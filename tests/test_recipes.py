@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from utils import augmentation, loaders, models, recipes
+from utils.lab import grid, results
 
 # What each step's title allows it to change, and nothing else.
 ALLOWED = {
@@ -99,12 +100,14 @@ def test_a_teacher_is_trained_first_on_the_same_images(digits):
             torch.testing.assert_close(logits, alone.network.eval()(x))
 
 
-def test_a_teacher_has_no_teacher(digits, monkeypatch):
+def test_a_teacher_is_known_and_has_none_itself(monkeypatch):
     teacher = recipes.step(recipes.SPEEDRUN, "second", "x", teacher="speedrun")
     monkeypatch.setitem(recipes.RECIPES, "second", teacher)
-    taught = recipes.step(recipes.SKELETON, "x", "x", teacher="second")
-    with pytest.raises(ValueError, match="second has a teacher itself, speedrun"):
-        recipes.prepare(taught, digits.subset(100, 10), 0, "cpu")
+    with pytest.raises(ValueError, match="second has a teacher itself"):
+        recipes.step(recipes.SKELETON, "x", "x", teacher="second")
+    for unknown in ("nobody", "ablated"):  # a draft may still change
+        with pytest.raises(ValueError, match=f"no teacher is called '{unknown}'"):
+            recipes.step(recipes.SKELETON, "x", "x", teacher=unknown)
 
 
 def test_the_layout_in_memory_changes_nothing_but_speed(digits):
@@ -222,4 +225,8 @@ def test_a_network_of_the_frontier_keeps_within_its_limit(limit):
 
 def test_a_draft_is_found_by_name_and_in_no_table_of_results():
     assert not recipes.DRAFTS.keys() & recipes.RECIPES.keys()
-    assert all(recipes.get(name) is recipe for name, recipe in recipes.DRAFTS.items())
+    for name, recipe in recipes.DRAFTS.items():
+        assert recipes.get(name) is recipe
+        assert not (results.FOLDER / name).exists(), "a draft has seen the test set"
+        with pytest.raises(ValueError, match="a draft is judged on validation only"):
+            grid.run([name], [0])

@@ -1,5 +1,6 @@
 """What the README says is what was recorded."""
 
+import numpy as np
 import pytest
 
 from utils import recipes
@@ -41,12 +42,12 @@ def test_the_engines_show_no_difference_beyond_noise(pair):
     assert not paired_difference(*map(results.last_accuracies, pair)).excludes_zero
 
 
-def test_the_engines_show_no_difference_over_all_pairs_either():
+def test_the_engines_show_no_difference_over_all_networks_either():
     before, after = (
-        [value for pair in PAIRS for value in results.last_accuracies(pair[at])] for at in (0, 1)
+        np.mean([results.last_accuracies(pair[at]) for pair in PAIRS], 0) for at in (0, 1)
     )
     gap = paired_difference(before, after)
-    assert gap.n >= 15 and not gap.excludes_zero
+    assert gap.n >= 5 and not gap.excludes_zero
     assert abs(gap.mean) < 0.1, "points"
 
 

@@ -66,14 +66,12 @@ def test_a_trial_that_lags_is_given_up(few, short, tmp_path, monkeypatch):
 def test_it_never_sees_the_test_images(digits, short, tmp_path, monkeypatch):
     watched = []
 
-    def load(source):
-        assert source == "mnist"
-        return digits.subset(512, 64)
+    def images_of(kind):
+        assert kind == "validation"
+        return data.validation_split(digits.subset(512, 64), 128)
 
     original = recipes.prepare
-    monkeypatch.setattr(data, "load", load)
-    split = data.validation_split
-    monkeypatch.setattr(data, "validation_split", lambda images: split(images, 128))
+    monkeypatch.setattr(search, "images_of", images_of)
     monkeypatch.setattr(
         recipes,
         "prepare",
@@ -87,16 +85,56 @@ def test_it_never_sees_the_test_images(digits, short, tmp_path, monkeypatch):
     assert not test & {image.numpy().tobytes() for image in used}
 
 
-def test_what_mattered_sums_to_one(few, short, tmp_path):
+@pytest.fixture
+def told(tmp_path):
+    """A study in which the rate decides, and the head is noise."""
     found = search.study(LIMIT, tmp_path)
-    for lr, value in ((0.003, 90.0), (0.01, 95.0), (0.02, 97.0), (0.05, 91.0)) * 4:
-        distribution = optuna.distributions.FloatDistribution(0.003, 0.05, log=True)
+    rate = optuna.distributions.FloatDistribution(0.003, 0.05, log=True)
+    head = optuna.distributions.CategoricalDistribution(["mean", "position"])
+    for at in range(24):
+        lr = 0.003 + 0.002 * at
         found.add_trial(
             optuna.trial.create_trial(
-                params={"lr": lr}, distributions={"lr": distribution}, value=value
+                params={"lr": lr, "head": head.choices[at % 2]},
+                distributions={"lr": rate, "head": head},
+                value=99 + 10 * lr,
             )
         )
-    assert sum(search.importances(found).values()) == pytest.approx(1)
+    return found
+
+
+def test_what_decides_tells_more_than_noise(told):
+    shares = search.importances(told)
+    assert sum(shares.values()) == pytest.approx(1) and shares["lr"] > 5 * shares["head"]
+
+
+def test_a_few_trials_tell_nothing(few, short, tmp_path):
+    with pytest.raises(ValueError, match="1 finished trials tell nothing"):
+        search.importances(search.run(LIMIT, 1, few, tmp_path))
+
+
+def test_the_pruner_waits_until_half_the_epochs(tmp_path):
+    """A slow average of the weights lags at first, and may win."""
+    found = search.study(LIMIT, tmp_path)
+    for _ in range(8):
+        trial = found.ask()
+        for epoch in range(1, search.EPOCHS + 1):
+            trial.report(90.0 + epoch, epoch)
+        found.tell(trial, 100.0)
+    late = found.ask()
+    pruned = []
+    for epoch in range(1, search.EPOCHS + 1):
+        late.report(10.0, epoch)
+        pruned.append(late.should_prune())
+    half = search.EPOCHS // 2
+    assert pruned == [False] * (half - 1) + [True] * (search.EPOCHS - half + 1)
+
+
+def test_a_trial_is_not_given_up_after_its_last_epoch(few, short, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(optuna.Trial, "should_prune", lambda trial: asked.append(1) and False)
+    search.run(LIMIT, 1, few, tmp_path)
+    assert len(asked) == search.EPOCHS - 1
 
 
 @pytest.mark.parametrize(("limit", "trials"), [(10, 1), (2000, 0)])
@@ -125,20 +163,10 @@ def test_looking_at_a_study_leaves_its_file_as_it_is(few, short, tmp_path):
         search.read(3000, tmp_path)
 
 
-def test_the_picture_shows_what_tells_most(tmp_path):
-    found = search.study(LIMIT, tmp_path)
-    rate = optuna.distributions.FloatDistribution(0.003, 0.05, log=True)
-    head = optuna.distributions.CategoricalDistribution(["mean", "position"])
-    for lr, kind, value in ((0.003, "mean", 90.0), (0.01, "position", 95.0)) * 12:
-        found.add_trial(
-            optuna.trial.create_trial(
-                params={"lr": lr, "head": kind},
-                distributions={"lr": rate, "head": head},
-                value=value,
-            )
-        )
-    figure = search.picture(found, panels=1)
-    assert figure.axes[0].get_title().split(" ")[0] in ("lr", "head")
+def test_the_picture_shows_what_tells_most(told):
+    figure = search.picture(told, panels=1)
+    assert figure.axes[0].get_title().startswith("lr (") and figure.axes[0].get_xscale() == "log"
     assert (
         "24 networks" in figure.get_suptitle() and "24 trained to the end" in figure.get_suptitle()
     )
+    assert "the best 5 differ most in lr" in figure.get_suptitle()

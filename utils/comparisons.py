@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -147,7 +147,7 @@ def frontier(
     ``ours``: ``{label: (parameters, last epochs of its seeds)}``, least parameters first.
     ``published``: ``{protocol: [(parameters, accuracy), ...]}``, of single runs.
     """
-    if not ours or len(published) > 2:
+    if not ours or len(published) > 2 or not all(published.values()):
         raise ValueError(
             f"{len(ours)} networks of ours, {len(published)} protocols; expected 1.., 0..2"
         )
@@ -174,10 +174,15 @@ def frontier(
     return figure
 
 
-def study(panels: dict[str, Sequence[tuple[float | str, float]]], finding: str) -> Figure:
+def study(
+    panels: dict[str, Sequence[tuple[float | str, float]]],
+    finding: str,
+    logarithmic: Container[str] = (),
+) -> Figure:
     """A search's trials: ``{setting: [(its value, validation accuracy), ...]}``, a panel each.
 
     Where the values are texts they stand side by side, with the median of each as a line.
+    ``logarithmic``: the settings whose axis is.
     """
     if not panels or not all(map(len, panels.values())):
         raise ValueError("a setting has no trial to draw")
@@ -187,7 +192,7 @@ def study(panels: dict[str, Sequence[tuple[float | str, float]]], finding: str) 
     for axes, (setting, trials) in zip(grid.flat, panels.items(), strict=False):
         values, heights = zip(*trials, strict=True)
         if isinstance(values[0], str):
-            known = sorted(set(values))
+            known = sorted(set(values), key=lambda text: (not text.isdigit(), len(text), text))
             places = [known.index(value) for value in values]
             for at, value in enumerate(known):
                 middle = np.median([h for v, h in trials if v == value])
@@ -195,6 +200,8 @@ def study(panels: dict[str, Sequence[tuple[float | str, float]]], finding: str) 
             values = np.array(places) + random.uniform(-0.2, 0.2, len(places))
             axes.set_xticks(range(len(known)), known)
         axes.scatter(values, heights, s=18, color=BLUE, alpha=0.6, lw=0)
+        if setting in logarithmic:
+            axes.set_xscale("log")
         axes.set_title(setting, fontsize=9.5)
         canvas.plain(axes)
     for axes in grid.flat[len(panels) :]:

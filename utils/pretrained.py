@@ -37,11 +37,17 @@ def saved(folder: Path = FOLDER) -> dict[str, Path]:
 def load(name: str, folder: Path = FOLDER) -> FromPixels:
     """The trained network of the recipe ``name``, ready to classify, on the CPU.
 
-    Raises ``ValueError`` for a name without weights.
+    Raises ``ValueError`` for a name without weights or with those of another network.
     """
     path = look_up("trained network", name, saved(folder))
     model = recipes.build_model(recipes.get(name))
-    model.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"))
+    try:
+        model.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"))
+    except RuntimeError as error:
+        raise ValueError(
+            f"{path} holds another network than the recipe {name}: make it anew with "
+            f"python -m utils.lab weights {name}"
+        ) from error
     return FromPixels(model).eval()
 
 
@@ -55,12 +61,12 @@ def classify(network: FromPixels, images: Tensor) -> tuple[Tensor, Tensor]:
     images = images.unsqueeze(0) if images.ndim == 2 else images
     checks.images(images, torch.zeros(len(images), dtype=torch.int64))
     device = next(network.parameters()).device
-    probabilities = network(images.to(device)).softmax(1)
+    parts = images.split(recipes.EVALUATION_BATCH)
+    probabilities = torch.cat([network(part.to(device)).softmax(1) for part in parts])
     return probabilities.argmax(1), probabilities
 
 
 def accuracy(network: FromPixels, images: data.ImageSet) -> float:
     """Test accuracy in per cent."""
-    parts = images.test_images.split(recipes.EVALUATION_BATCH)
-    digits = torch.cat([classify(network, part)[0] for part in parts])
+    digits, _ = classify(network, images.test_images)
     return 100 * (digits.cpu() == images.test_labels).double().mean().item()

@@ -30,8 +30,8 @@ class Recipe:
 
     ``schedule`` and ``lr``, the highest rate it reaches, are the learning rate over time: the
     fourth step's one change sets both. ``max_grad_norm=None`` clips nothing; ``ema`` is the decay
-    of an exponential moving average of the weights, evaluated in their place. ``teacher`` is
-    another recipe, which is trained first on the same images: half the loss is then with its
+    of an exponential moving average of the weights, evaluated in their place. ``teacher`` names
+    one of ``RECIPES``, which is trained first on the same images: half the loss is then with its
     answers (``training.loss_of``). ``engine`` runs the augmentation: ``"batched"`` on the training
     device or ``"albumentations"``, image by image, in the stock loader.
     """
@@ -84,6 +84,8 @@ class Recipe:
         look_up("schedule", self.schedule, schedules.SCHEDULES)
         look_up("optimizer", self.optimizer, OPTIMIZERS)
         look_up("engine", self.engine, ENGINES)
+        if self.teacher and look_up("teacher", self.teacher, RECIPES).teacher:
+            raise ValueError(f"the teacher {self.teacher} has a teacher itself")
         if self.augmentation is not None:
             look_up("policy", self.augmentation, augmentation.POLICIES)
 
@@ -267,8 +269,7 @@ def _chain(first: Recipe, changes: dict[str, tuple[str, dict]]) -> tuple[Recipe,
 SPEED = _chain(DESIGN_A, SPEED_CHANGES)
 SPEEDRUN = SPEED[-1]
 
-# The most accurate network of each size: what the search found for 8,000 parameters, at the width
-# that fits the others.
+# Accurate networks of six sizes: what the search found for 8,000 parameters, as wide as fits.
 FRONTIER = {
     limit: Recipe(
         f"frontier_{limit // 1000}k",
@@ -503,10 +504,7 @@ def build_teacher(
     """The network that ``recipe.teacher`` trains on the same images, if the recipe has one."""
     if not recipe.teacher:
         return None
-    chosen = get(recipe.teacher)
-    if chosen.teacher:
-        raise ValueError(f"the teacher {chosen.name} has a teacher itself, {chosen.teacher}")
-    setup = prepare(chosen, images, seed, device)
+    setup = prepare(RECIPES[recipe.teacher], images, seed, device)
     if len(setup.fit(verbose=False)) < setup.epochs:
         raise KeyboardInterrupt  # fit returns what it has: half a teacher is none
     return setup.network

@@ -1,7 +1,8 @@
 """The training loop: a model and batches in, a history out.
 
 Knows nothing of MNIST: ``train_loader`` and ``test_loader`` are iterables of batches ``(x, y)``
-with ``len``. Accuracies are in per cent, losses are the mean cross-entropy per sample.
+with ``len``. Accuracies are in per cent, losses are means per sample: the cross-entropy, in
+training with smoothed labels or a teacher where a recipe says so (``loss_of``).
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from utils.tables import Table
 
 # Steps between two looks at the numbers. A look makes a GPU wait for its queue, and on a CPU it
 # takes as long as a tenth of a small network's step.
-TEMPERATURE = 2.0  # of a teacher's answers and of those held against them
 LOOK_EVERY = 20
+TEMPERATURE = 2.0  # of a teacher's answers and of those held against them
 
 
 class TrainingDiverged(RuntimeError):
@@ -184,7 +185,7 @@ def loss_of(
     labelled = F.cross_entropy(logits, y, label_smoothing=label_smoothing)
     if taught is None:
         return labelled
-    soft = (taught.to(logits.dtype) / TEMPERATURE).softmax(1)
+    soft = (taught.to(logits) / TEMPERATURE).softmax(1)
     return (labelled + TEMPERATURE**2 * F.cross_entropy(logits / TEMPERATURE, soft)) / 2
 
 

@@ -165,10 +165,11 @@ def _weights(names: list[str]) -> None:
     except ModuleNotFoundError as error:
         raise RuntimeError(f"{error}: pip install -e '.[weights]'") from error
     from utils.lab import weights
+    from utils.lab.worker import images_of
 
     chosen = [recipes.get(name) for name in names]
     for recipe in chosen:
-        print(*weights.make(recipe, data.load("mnist")), sep="\n")
+        print(*weights.make(recipe, images_of("mnist")), sep="\n")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -117,20 +117,20 @@ def table(names: Iterable[str] | None = None) -> Table:
     ``names``: of these recipes only (default: all).
     """
     rows = [
-        _row(name, difference, values)
+        _row(name, difference, list(values.values()))
         for name in names or (recipes.RECIPES | recipes.DRAFTS)
         for difference, values in sorted(found(name).items())
     ]
     return Table(["recipe", "tried", "validation accuracy", "one a seed"], rows)
 
 
-def found(name: str) -> dict[str, list[float]]:
-    """What every recorded candidate of a recipe reached, seed by seed, by its difference."""
+def found(name: str) -> dict[str, dict[int, float]]:
+    """What every recorded candidate of a recipe reached: ``{its difference: {seed: value}}``."""
     recipe, judged_by = recipes.get(name), {}
     for path in sorted((FOLDER / name).glob("*.json"), key=_seed_of):
         result = _read(path)
         changed = results.changed_settings(recipe.settings(), result["recipe"])
-        judged_by.setdefault(changed or AS_CHOSEN, []).append(judged(result))
+        judged_by.setdefault(changed or AS_CHOSEN, {})[result["seed"]] = judged(result)
     return judged_by
 
 

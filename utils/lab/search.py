@@ -18,11 +18,12 @@ from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.pruners import MedianPruner
 from optuna.samplers import TPESampler
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from utils import checks, comparisons, data, models, recipes, training
 from utils.lab import results
+from utils.lab.worker import images_of
 from utils.recipes import Recipe
 from utils.tables import Table
 
@@ -35,6 +36,7 @@ FIRST = {  # where a study begins: a plain network, two convolutions a stage
     **{"activation": "relu", "bias": False, "augmentation": "affine", "batch_size": 64},
     **{"lr": 0.01, "ema": 0.998, "label_smoothing": 0.05, "dropout": 0.0},
 }
+BEST = 5  # finished trials at least that are compared with the rest
 SMALLEST = 400  # parameters: below, no network of three stages is worth a trial
 
 
@@ -113,7 +115,9 @@ def read(limit: int, folder: Path = FOLDER) -> optuna.Study:
 
 
 def _storage(limit: int, folder: Path) -> JournalStorage:
-    return JournalStorage(JournalFileBackend(str(folder / f"{limit}.journal")))
+    path = str(folder / f"{limit}.journal")
+    # Not the default lock, a symbolic link: Windows lets few people make one.
+    return JournalStorage(JournalFileBackend(path, lock_obj=JournalFileOpenLock(path)))
 
 
 def study(limit: int, folder: Path) -> optuna.Study:
@@ -137,8 +141,10 @@ def run(
     """Add ``trials`` to the study of ``limit``, on one thread; return the study."""
     checks.whole(1, trials=trials)
     found = study(limit, folder)
-    found.enqueue_trial(FIRST, skip_if_exists=True)
-    split = data.validation_split(data.load("mnist")) if images is None else images
+    tried = [trial for trial in found.get_trials(deepcopy=False) if trial.params == FIRST]
+    if all(trial.state == TrialState.FAIL for trial in tried):  # else one stands or waits
+        found.enqueue_trial(FIRST)
+    split = images_of("validation") if images is None else images
 
     def objective(trial: Trial) -> float:
         recipe = proposed(trial, limit)
@@ -147,7 +153,7 @@ def run(
 
         def after_epoch(history: training.History) -> None:
             trial.report(history.test_accuracy[-1], len(history))
-            if trial.should_prune():
+            if len(history) < recipe.epochs and trial.should_prune():
                 raise optuna.TrialPruned
 
         history = recipes.prepare(recipe, split, 0, "cpu").fit(False, after_epoch)
@@ -193,10 +199,16 @@ def picture(found: optuna.Study, panels: int = 6) -> Figure:
         f"{setting} ({100 * told[setting]:.0f} %)": [_point(trial, setting) for trial in trials]
         for setting in sorted(told, key=told.__getitem__, reverse=True)[:panels]
     }
-    tried = len(found.get_trials(deepcopy=False))
+    tried = len(found.get_trials(deepcopy=False, states=[TrialState.PRUNED])) + len(trials)
     finding = f"{tried} networks of one size tried, {len(trials)} trained to the end: "
-    finding += f"the best tenth differ most in {max(told, key=told.__getitem__)}"
-    return comparisons.study(values, finding)
+    finding += f"the best {_best(len(trials))} differ most in {max(told, key=told.__getitem__)}"
+    drawn = trials[0].distributions
+    logarithmic = [panel for panel in values if getattr(drawn[_setting(panel)], "log", False)]
+    return comparisons.study(values, finding, logarithmic)
+
+
+def _setting(panel: str) -> str:
+    return panel.rpartition(" (")[0]
 
 
 def _point(trial: FrozenTrial, setting: str) -> tuple[float | str, float]:
@@ -210,5 +222,19 @@ _SHAPE = ("depth", "growt", "style")  # told by the stages
 
 
 def importances(found: optuna.Study) -> dict[str, float]:
-    """How much of what sets the best tenth of the trials apart each setting tells; in all 1."""
-    return get_param_importances(found, evaluator=PedAnovaImportanceEvaluator())
+    """How much of what sets the best trials apart each setting tells; in all 1.
+
+    The best are a tenth of the finished ones, and at least ``BEST`` of them. Raises ``ValueError``
+    for fewer than twice as many trials: nothing can be told of them.
+    """
+    n = len(finished(found))
+    if n < 2 * BEST:
+        raise ValueError(f"{n} finished trials tell nothing of settings, {2 * BEST} are needed")
+    return get_param_importances(
+        found, evaluator=PedAnovaImportanceEvaluator(target_quantile=_best(n) / n)
+    )
+
+
+def _best(n: int) -> int:
+    """How many of ``n`` finished trials are the best ones."""
+    return max(BEST, n // 10)

@@ -49,11 +49,12 @@ def _recorded(recipe: Recipe) -> list[float]:
 def save(name: str, network: nn.Module, folder: Path) -> list[Path]:
     """Write ``NAME.pt`` and ``NAME.onnx``; return their paths."""
     paths = [folder / f"{name}.pt", folder / f"{name}.onnx"]
+    plain = network.to(memory_format=torch.contiguous_format).eval()
+    exported = onnx(pretrained.FromPixels(plain))  # first: one file without the other is none
     with replacing(paths[0]) as temporary:
-        state = {key: value.contiguous() for key, value in network.state_dict().items()}
-        torch.save(state, temporary)
+        torch.save(plain.state_dict(), temporary)
     with replacing(paths[1]) as temporary:
-        temporary.write_bytes(onnx(pretrained.load(name, folder)))
+        temporary.write_bytes(exported)
     return paths
 
 
@@ -71,4 +72,7 @@ def onnx(network: pretrained.FromPixels) -> bytes:
             dynamo=True,
             verbose=False,
         )
-    return program.model_proto.SerializeToString()
+    proto = program.model_proto
+    for node in proto.graph.node:
+        node.ClearField("metadata_props")  # where in whose files each line stood
+    return proto.SerializeToString()
