@@ -170,3 +170,14 @@ def test_the_picture_shows_what_tells_most(told):
         "24 networks" in figure.get_suptitle() and "24 trained to the end" in figure.get_suptitle()
     )
     assert "the best 5 differ most in lr" in figure.get_suptitle()
+
+
+@pytest.mark.parametrize(
+    "path", sorted(search.FOLDER.glob("*.journal")), ids=lambda path: path.stem
+)
+def test_a_committed_study_keeps_within_its_limit_and_can_be_drawn(path):
+    found = search.read(int(path.stem))
+    whole = search.finished(found)
+    assert all(trial.user_attrs["parameters"] <= int(path.stem) for trial in whole)
+    assert all(max(trial.intermediate_values) == search.EPOCHS for trial in whole)
+    assert search.picture(found).axes
