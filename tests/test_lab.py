@@ -318,6 +318,9 @@ def test_what_to_try_is_read_in_the_settings_own_type():
     assert choices.parse(SHORT, "epochs=3") == ("epochs", [3])
     assert choices.parse(SHORT, "batch_norm=yes,no") == ("batch_norm", [True, False])
     assert choices.parse(SHORT, "augmentation=none") == ("augmentation", [None])
+    unbounded = dataclasses.replace(SHORT, max_grad_norm=None, augmentation=None)
+    assert choices.parse(unbounded, "max_grad_norm=1,none") == ("max_grad_norm", [1.0, None])
+    assert choices.parse(unbounded, "augmentation=affine") == ("augmentation", ["affine"])
 
 
 def test_a_setting_tried_twice_is_refused(capsys):

@@ -38,11 +38,19 @@ def parse(recipe: Recipe, text: str) -> tuple[str, list]:
     if isinstance(now, bool):
         known = {"yes": True, "no": False}
         return name, [look_up(f"value of {name}", value, known) for value in values.split(",")]
-    kind = type(now) if isinstance(now, int | float) else str
+    kind = _kind(name, now)
     try:
         return name, [None if v == "none" else kind(v) for v in values.split(",")]
     except ValueError:
         raise ValueError(f"{text!r}: {name} takes numbers such as {now}") from None
+
+
+def _kind(name: str, now) -> type:
+    """What a setting's values are: the type it has now or, where it is none, is declared to have."""
+    if now is not None:
+        return type(now)
+    (field,) = (field for field in dataclasses.fields(Recipe) if field.name == name)
+    return float if "float" in str(field.type) else str
 
 
 def candidates(recipe: Recipe, tried: dict[str, list]) -> list[Recipe]:
