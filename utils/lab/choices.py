@@ -46,7 +46,7 @@ def parse(recipe: Recipe, text: str) -> tuple[str, list]:
 
 
 def _kind(name: str, now) -> type:
-    """What a setting's values are: the type it has now or, where it is none, is declared to have."""
+    """What a setting's values are: its type now or, where it is none, the declared one."""
     if now is not None:
         return type(now)
     (field,) = (field for field in dataclasses.fields(Recipe) if field.name == name)
