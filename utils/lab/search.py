@@ -195,20 +195,15 @@ def table(found: optuna.Study, top: int = 10) -> Table:
 def picture(found: optuna.Study, panels: int = 6) -> Figure:
     """The finished trials against each of the settings that tell most."""
     trials, told = finished(found), importances(found)
-    values = {
-        f"{setting} ({100 * told[setting]:.0f} %)": [_point(trial, setting) for trial in trials]
-        for setting in sorted(told, key=told.__getitem__, reverse=True)[:panels]
-    }
+    chosen = sorted(told, key=told.__getitem__, reverse=True)[:panels]
+    titles = {setting: f"{setting} ({100 * told[setting]:.0f} %)" for setting in chosen}
+    values = {titles[name]: [_point(trial, name) for trial in trials] for name in chosen}
+    drawn = trials[0].distributions
+    logarithmic = [titles[name] for name in chosen if getattr(drawn[name], "log", False)]
     tried = len(found.get_trials(deepcopy=False, states=[TrialState.PRUNED])) + len(trials)
     finding = f"{tried} networks of one size tried, {len(trials)} trained to the end: "
-    finding += f"the best {_best(len(trials))} differ most in {max(told, key=told.__getitem__)}"
-    drawn = trials[0].distributions
-    logarithmic = [panel for panel in values if getattr(drawn[_setting(panel)], "log", False)]
+    finding += f"the best {_best(len(trials))} differ most in {chosen[0]}"
     return comparisons.study(values, finding, logarithmic)
-
-
-def _setting(panel: str) -> str:
-    return panel.rpartition(" (")[0]
 
 
 def _point(trial: FrozenTrial, setting: str) -> tuple[float | str, float]:
