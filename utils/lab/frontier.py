@@ -126,7 +126,7 @@ def mistakes_picture(images: data.ImageSet) -> Figure:
 
 def picture() -> Figure:
     """Ours on a line, mean ± deviation, and every published run that is known."""
-    ours = {f"{limit:,}": (size_of(r), last(r)) for limit, r in FRONTIER.items()}
+    ours = {f"{limit:,}": (designs.parameters(r), last(r)) for limit, r in FRONTIER.items()}
     published = {
         "this course's published designs: one run, mostly its best epoch on the test set": [
             (one.parameters, one.test) for one in PUBLISHED.values()
@@ -138,10 +138,6 @@ def picture() -> Figure:
     return comparisons.frontier(ours, published, finding())
 
 
-def size_of(recipe: Recipe) -> int:
-    return models.count_parameters(recipes.build_model(recipe))
-
-
 def last(recipe: Recipe) -> Sequence[float]:
     return results.last_accuracies(recipe.name)
 
@@ -149,13 +145,13 @@ def last(recipe: Recipe) -> Sequence[float]:
 def smallest() -> Recipe | None:
     """The smallest of them whose mean is enough; ``None`` where none is."""
     enough = (r for r in FRONTIER.values() if reaches(mean(last(r)), ENOUGH))
-    return min(enough, key=size_of, default=None)
+    return min(enough, key=designs.parameters, default=None)
 
 
 def finding() -> str:
     """The frontier in one line."""
     recipe = smallest()
-    text = f"{mean(last(LARGEST)):.2f} % with {size_of(LARGEST):,} parameters"
+    text = f"{mean(last(LARGEST)):.2f} % with {designs.parameters(LARGEST):,} parameters"
     if recipe is None:
         return f"{text}; none reaches {ENOUGH:.2f} % on average"
-    return f"{ENOUGH:.2f} % on average takes {size_of(recipe):,} parameters here; {text}"
+    return f"{ENOUGH:.2f} % on average takes {designs.parameters(recipe):,} parameters here; {text}"

@@ -120,12 +120,12 @@ def engines() -> Table:
     """Test accuracy with either augmentation engine, paired by seed."""
     rows, before, after = [], [], []
     for batched, stock in recipes.STOCK_ENGINE.items():
-        parameters = models.count_parameters(recipes.build_model(batched))
         accuracies = [
             mean_std(estimate(results.last_accuracies(recipe.name)), 3)
             for recipe in (stock, batched)
         ]
-        rows.append([batched.title, f"{parameters:,}", *accuracies, difference(stock, batched)])
+        parameters = f"{designs.parameters(batched):,}"
+        rows.append([batched.title, parameters, *accuracies, difference(stock, batched)])
         before.append(results.last_accuracies(stock.name))
         after.append(results.last_accuracies(batched.name))
     # One value a seed, since a seed's runs share their order of images.

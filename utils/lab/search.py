@@ -31,10 +31,21 @@ FOLDER = results.FOLDER.parent / "search"
 EPOCHS = 10
 STYLES = {"plain": "", "separable": "d", "residual": "r", "shared": "x2"}
 FIRST = {  # where a study begins: a plain network, two convolutions a stage
-    **{f"depth at {side}": 2 for side in (28, 14, 7)},
-    **{"growth to 14": 1.5, "growth to 7": 4 / 3, "style": "plain", "head": "position"},
-    **{"activation": "relu", "bias": False, "augmentation": "affine", "batch_size": 64},
-    **{"lr": 0.01, "ema": 0.998, "label_smoothing": 0.05, "dropout": 0.0},
+    "depth at 28": 2,
+    "depth at 14": 2,
+    "depth at 7": 2,
+    "growth to 14": 1.5,
+    "growth to 7": 4 / 3,
+    "style": "plain",
+    "head": "position",
+    "activation": "relu",
+    "bias": False,
+    "augmentation": "affine",
+    "batch_size": 64,
+    "lr": 0.01,
+    "ema": 0.998,
+    "label_smoothing": 0.05,
+    "dropout": 0.0,
 }
 BEST = 5  # finished trials at least that are compared with the rest
 SMALLEST = 400  # parameters: below, no network of three stages is worth a trial
