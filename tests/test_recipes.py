@@ -43,6 +43,7 @@ def test_a_step_has_the_published_number_of_parameters(recipe):
 OTHER_VALUES = {
     "batch_norm": False,
     "dropout": 0.2,
+    "deskew": True,
     "augmentation": None,
     "engine": "albumentations",
     "batch_size": 64,

@@ -29,12 +29,17 @@ def number(low: float, high: float = math.inf, *, open_low: bool = False, **valu
 
 def images(images: Tensor, labels: Tensor) -> None:
     """Raise ``ValueError`` unless these are uint8 ``[N, 28, 28]`` and int64 ``[N]`` in 0..9."""
+    pixels(images)
+    digits(labels, len(images))
+
+
+def pixels(images: Tensor) -> None:
+    """Raise ``ValueError`` unless ``images`` are uint8 ``[N, 28, 28]``, at least one."""
     tensor(images, "uint8 [N, 28, 28]")
     if images.ndim != 3 or images.shape[1:] != (SIDE, SIDE) or images.dtype != torch.uint8:
         raise ValueError(f"images are {_kind(images)}, expected uint8 [N, 28, 28]")
     if len(images) == 0:
         raise ValueError("there are no images: N = 0, expected at least 1")
-    digits(labels, len(images))
 
 
 def digits(labels: Tensor, n: int | None = None, name: str = "labels") -> None:

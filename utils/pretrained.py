@@ -13,19 +13,24 @@ import torch
 from torch import Tensor, nn
 
 from utils import checks, data, loaders, recipes
+from utils.deskew import set_upright
 from utils.names import look_up
 
 FOLDER = Path(__file__).resolve().parents[1] / "assets" / "weights"
 
 
 class FromPixels(nn.Module):
-    """A network that takes pixels: uint8 ``[B, 28, 28]``, white on black, to logits ``[B, 10]``."""
+    """A network that takes pixels: uint8 ``[B, 28, 28]``, white on black, to logits ``[B, 10]``.
 
-    def __init__(self, network: nn.Module):
+    ``deskew`` sets each digit upright first, as in the training of such a recipe.
+    """
+
+    def __init__(self, network: nn.Module, deskew: bool):
         super().__init__()
-        self.network = network
+        self.network, self.deskew = network, deskew
 
     def forward(self, images: Tensor) -> Tensor:
+        images = set_upright(images) if self.deskew else images
         return self.network(loaders.normalize(images))
 
 
@@ -40,7 +45,8 @@ def load(name: str, folder: Path = FOLDER) -> FromPixels:
     Raises ``ValueError`` for a name without weights or with those of another network.
     """
     path = look_up("trained network", name, saved(folder))
-    model = recipes.build_model(recipes.get(name))
+    recipe = recipes.get(name)
+    model = recipes.build_model(recipe)
     try:
         model.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"))
     except RuntimeError as error:
@@ -48,7 +54,7 @@ def load(name: str, folder: Path = FOLDER) -> FromPixels:
             f"{path} holds another network than the recipe {name}: make it anew with "
             f"python -m utils.lab weights {name}"
         ) from error
-    return FromPixels(model).eval()
+    return FromPixels(model, recipe.deskew).eval()
 
 
 @torch.no_grad()
@@ -59,7 +65,7 @@ def classify(network: FromPixels, images: Tensor) -> tuple[Tensor, Tensor]:
     """
     checks.tensor(images, "uint8 [B, 28, 28]")
     images = images.unsqueeze(0) if images.ndim == 2 else images
-    checks.images(images, torch.zeros(len(images), dtype=torch.int64))
+    checks.pixels(images)
     device = next(network.parameters()).device
     parts = images.split(recipes.EVALUATION_BATCH)
     probabilities = torch.cat([network(part.to(device)).softmax(1) for part in parts])

@@ -11,7 +11,7 @@ from torch.optim import SGD, Adam, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from utils import augmentation, checks, data, layers, loaders, models, schedules, training
+from utils import augmentation, checks, data, deskew, layers, loaders, models, schedules, training
 from utils.names import look_up
 
 EVALUATION_BATCH = 1000
@@ -28,6 +28,7 @@ class Recipe:
     ``channels_last`` is how its kernels and maps lie in memory: other seconds, the same numbers
     but for rounding.
 
+    ``deskew`` sets all images upright, before any augmentation (``utils.deskew``).
     ``schedule`` and ``lr``, the highest rate it reaches, are the learning rate over time: the
     fourth step's one change sets both. ``max_grad_norm=None`` clips nothing; ``ema`` is the decay
     of an exponential moving average of the weights, evaluated in their place. ``teacher`` names
@@ -47,6 +48,7 @@ class Recipe:
     channels_last: bool = False
     batch_norm: bool = False
     dropout: float = 0.0
+    deskew: bool = False
     augmentation: str | None = None
     engine: str = "batched"
     batch_size: int = 128
@@ -62,7 +64,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Raise ``ValueError`` for a setting that cannot be, here and not when it is used."""
-        for name in ("unpadded", "bias", "channels_last", "batch_norm"):
+        for name in ("unpadded", "bias", "channels_last", "batch_norm", "deskew"):
             if not isinstance(value := getattr(self, name), bool):
                 raise ValueError(f"{name}={value!r} is neither True nor False")
         checks.whole(1, batch_size=self.batch_size, epochs=self.epochs)
@@ -86,6 +88,8 @@ class Recipe:
         look_up("engine", self.engine, ENGINES)
         if self.teacher and look_up("teacher", self.teacher, RECIPES).teacher:
             raise ValueError(f"the teacher {self.teacher} has a teacher itself")
+        if self.teacher and RECIPES[self.teacher].deskew != self.deskew:
+            raise ValueError(f"the teacher {self.teacher} sees other images: deskew differs")
         if self.augmentation is not None:
             look_up("policy", self.augmentation, augmentation.POLICIES)
 
@@ -510,10 +514,16 @@ def build_teacher(
     return setup.network
 
 
+def seen(recipe: Recipe, images: data.ImageSet) -> data.ImageSet:
+    """``images`` as the recipe's network is shown them, but for the augmentation."""
+    return deskew.deskewed(images) if recipe.deskew else images
+
+
 def build_loaders(
     recipe: Recipe, images: data.ImageSet, seed: int, device: torch.device | str = "cpu"
 ) -> tuple:
     """The training and the test loader of a run: ``(train_loader, test_loader)``."""
+    images = seen(recipe, images)
     policy = augmentation.build(recipe.augmentation) if recipe.augmentation else None
     shared = {"batch_size": recipe.batch_size, "shuffle": True, "seed": seed}
     train = (images.train_images, images.train_labels)

@@ -40,8 +40,9 @@ def run(
     if len(history) < setup.epochs:
         raise KeyboardInterrupt  # fit returns what it has when interrupted; half a run is no run
     answers = setup.evaluate()
+    plain = recipes.seen(recipe, images)
     clean = loaders.MemoryLoader(
-        images.train_images, images.train_labels, batch_size=1000, device=device
+        plain.train_images, plain.train_labels, batch_size=1000, device=device
     )
     return {
         "format": results.FORMAT,

@@ -28,7 +28,7 @@ def make(
     ``ValueError``, and saves nothing, where the run does not repeat them.
     """
     if recorded is None:
-        recorded = _recorded(recipe)
+        recorded = results.history_of(results.reported(recipe.name)[SEED]).test_accuracy
     with training.cpu_threads(1):
         setup = recipes.prepare(recipe, images, SEED, "cpu")
         history = setup.fit()
@@ -38,19 +38,16 @@ def make(
             f"recorded ones at {recorded[-1:]}. The weights must be the recorded run's: save "
             f"them on the machine and with the versions that recorded it, or record it anew."
         )
-    return save(recipe.name, setup.network, folder)
+    return save(recipe, setup.network, folder)
 
 
-def _recorded(recipe: Recipe) -> list[float]:
-    runs = {run["seed"]: run for run in results.reported(recipe.name)}
-    return results.history_of(runs[SEED]).test_accuracy
-
-
-def save(name: str, network: nn.Module, folder: Path) -> list[Path]:
+def save(recipe: Recipe, network: nn.Module, folder: Path) -> list[Path]:
     """Write ``NAME.pt`` and ``NAME.onnx``; return their paths."""
-    paths = [folder / f"{name}.pt", folder / f"{name}.onnx"]
+    paths = [folder / f"{recipe.name}.pt", folder / f"{recipe.name}.onnx"]
     plain = network.to(memory_format=torch.contiguous_format).eval()
-    exported = onnx(pretrained.FromPixels(plain))  # first: one file without the other is none
+    exported = onnx(
+        pretrained.FromPixels(plain, recipe.deskew)
+    )  # first: one file without the other is none
     with replacing(paths[0]) as temporary:
         torch.save(plain.state_dict(), temporary)
     with replacing(paths[1]) as temporary:
