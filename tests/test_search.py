@@ -20,23 +20,46 @@ def short(monkeypatch):
     monkeypatch.setattr(search, "EPOCHS", 2)
 
 
+BASE = recipes.Recipe("x", "x", model="plain", stages="4", head="mean", batch_norm=True)
+
+
 @pytest.mark.parametrize("style", search.STYLES)
-def test_a_shape_is_as_wide_as_its_limit_allows(style):
-    base = recipes.Recipe("x", "x", model="plain", stages="4", head="mean", batch_norm=True)
-    found = search.widest(base, LIMIT, (2, 2, 2), (1.5, 1.5), style)
+def test_stages_are_as_wide_as_their_limit_allows(style):
+    def stages(width):
+        return search.staged(width, (2, 2, 2), (1.5, 1.5), style)
+
+    found = search.widest(BASE, LIMIT, stages)
     assert LIMIT * 0.8 < models.count_parameters(recipes.build_model(found)) <= LIMIT
 
 
-def test_a_shape_is_written_stage_by_stage():
-    assert search.shape(4, (1, 2, 3), (1.5, 2.0), "plain") == "4/6-6/12-12-12"
-    assert search.shape(4, (2, 2, 1), (1.0, 2.0), "shared") == "4-4/4-4x2/8"
-    assert search.shape(4, (2, 2, 2), (1.0, 1.0), "residual") == "4-4/4-4r/4-4r"
+def test_stages_are_written_one_by_one():
+    assert search.staged(4, (1, 2, 3), (1.5, 2.0), "plain") == "4/6-6/12-12-12"
+    assert search.staged(4, (2, 2, 1), (1.0, 2.0), "shared") == "4-4/4-4x2/8"
+    assert search.staged(4, (2, 2, 2), (1.0, 1.0), "residual") == "4-4/4-4r/4-4r"
+
+
+def test_a_squeeze_is_written_as_design_e():
+    assert search.squeezed(8, 2.0, 2.0, 2.5) == "8-16/8k1-12-16-20"
+    assert search.squeezed(6, 1.5, 1.0, 1.0) == "6-9/9k1-9-9-9"
 
 
 def test_a_limit_that_nothing_fits_is_pruned():
-    base = recipes.Recipe("x", "x", model="plain", stages="4", head="mean", batch_norm=True)
+    def stages(width):
+        return search.staged(width, (3, 3, 3), (2.0, 2.0), "plain")
+
     with pytest.raises(optuna.TrialPruned, match="nothing of this shape has at most 100"):
-        search.widest(base, 100, (3, 3, 3), (2.0, 2.0), "plain")
+        search.widest(BASE, 100, stages)
+
+
+@pytest.mark.parametrize("layout", ["stages", "squeeze"])
+def test_either_layout_is_a_recipe_within_the_limit(layout):
+    distributions = {"layout": optuna.distributions.CategoricalDistribution(["stages", "squeeze"])}
+    found = optuna.create_study()
+    for _ in range(5):
+        found.enqueue_trial({"layout": layout})
+        recipe = search.proposed(found.ask(distributions), LIMIT)
+        assert recipe.unpadded == (layout == "squeeze")
+        assert models.count_parameters(recipes.build_model(recipe)) <= LIMIT
 
 
 def test_a_study_goes_on_where_it_stopped(few, short, tmp_path):

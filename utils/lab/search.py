@@ -8,7 +8,7 @@ several at a time share it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import optuna
@@ -30,20 +30,21 @@ from utils.tables import Table
 FOLDER = results.FOLDER.parent / "search"
 EPOCHS = 10
 STYLES = {"plain": "", "separable": "d", "residual": "r", "shared": "x2"}
-FIRST = {  # where a study begins: near what the first study, of 8,000 parameters, found
+FIRST = {  # where a study begins: a plain network, two convolutions a stage
+    "layout": "stages",
     "depth at 28": 2,
     "depth at 14": 2,
     "depth at 7": 2,
-    "growth to 14": 1.75,
-    "growth to 7": 1.65,
+    "growth to 14": 1.5,
+    "growth to 7": 4 / 3,
     "style": "plain",
     "head": "position",
-    "activation": "silu",
+    "activation": "relu",
     "bias": False,
-    "deskew": True,
-    "augmentation": "affine_mild",
+    "deskew": False,
+    "augmentation": "affine",
     "batch_size": 64,
-    "lr": 0.02,
+    "lr": 0.01,
     "ema": 0.998,
     "label_smoothing": 0.05,
     "dropout": 0.0,
@@ -54,9 +55,7 @@ SMALLEST = 400  # parameters: below, no network of three stages is worth a trial
 
 def proposed(trial: Trial, limit: int) -> Recipe:
     """A recipe of at most ``limit`` parameters, as wide as that allows."""
-    depths = [trial.suggest_int(f"depth at {side}", 1, 3) for side in (28, 14, 7)]
-    growths = [trial.suggest_float(f"growth to {side}", 1.0, 2.5) for side in (14, 7)]
-    style = trial.suggest_categorical("style", list(STYLES))
+    layout = trial.suggest_categorical("layout", ["stages", "squeeze"])
     chosen = {
         "head": trial.suggest_categorical("head", ["mean", "largest", "position"]),
         "activation": trial.suggest_categorical("activation", ["relu", "silu"]),
@@ -70,33 +69,38 @@ def proposed(trial: Trial, limit: int) -> Recipe:
         "dropout": trial.suggest_categorical("dropout", [0.0, 0.02, 0.05]),
     }
     common = {"optimizer": "adam", "schedule": "one_cycle", "max_grad_norm": None}
-    return widest(
-        Recipe(
-            f"search_{limit}",
-            f"Up to {limit:,} parameters",
-            model="plain",
-            stages="4",
-            batch_norm=True,
-            epochs=EPOCHS,
-            **common,
-            **chosen,
-        ),
-        limit,
-        depths,
-        growths,
-        style,
+    recipe = Recipe(
+        f"search_{limit}",
+        f"Up to {limit:,} parameters",
+        model="plain",
+        stages="4",
+        unpadded=layout == "squeeze",
+        batch_norm=True,
+        epochs=EPOCHS,
+        **common,
+        **chosen,
     )
+    return widest(recipe, limit, _squeezed(trial) if layout == "squeeze" else _staged(trial))
 
 
-def widest(
-    recipe: Recipe, limit: int, depths: Sequence[int], growths: Sequence[float], style: str
-) -> Recipe:
-    """``recipe`` with the widest stages of this shape that stay within ``limit`` parameters."""
+def _staged(trial: Trial) -> Callable[[float], str]:
+    depths = [trial.suggest_int(f"depth at {side}", 1, 3) for side in (28, 14, 7)]
+    growths = [trial.suggest_float(f"growth to {side}", 1.0, 2.5) for side in (14, 7)]
+    style = trial.suggest_categorical("style", list(STYLES))
+    return lambda width: staged(width, depths, growths, style)
+
+
+def _squeezed(trial: Trial) -> Callable[[float], str]:
+    factors = [trial.suggest_float(name, 1.0, 3.0) for name in ("before", "squeezed to", "last")]
+    return lambda width: squeezed(width, *factors)
+
+
+def widest(recipe: Recipe, limit: int, stages: Callable[[float], str]) -> Recipe:
+    """``recipe`` with the widest of ``stages``, by their width, within ``limit`` parameters."""
     found = None
     for eighths in range(16, 8 * 64):
-        wider = recipes.step(
-            recipe, recipe.name, recipe.title, stages=shape(eighths / 8, depths, growths, style)
-        )
+        text = stages(eighths / 8)
+        wider = recipes.step(recipe, recipe.name, recipe.title, stages=text)
         if models.count_parameters(recipes.build_model(wider)) > limit:
             break
         found = wider
@@ -105,8 +109,8 @@ def widest(
     return found
 
 
-def shape(width: float, depths: Sequence[int], growths: Sequence[float], style: str) -> str:
-    """The stages' text: ``width`` channels at first, ``growths`` from stage to stage.
+def staged(width: float, depths: Sequence[int], growths: Sequence[float], style: str) -> str:
+    """The text of three stages: ``width`` channels at first, ``growths`` from stage to stage.
 
     ``style`` is how the convolutions after each stage's first are made; the first stage has
     single channels to look at and stays plain.
@@ -118,6 +122,18 @@ def shape(width: float, depths: Sequence[int], growths: Sequence[float], style: 
         texts.append("-".join([channels, *[again] * (depth - 1)]))
         width *= growths[at] if at < len(growths) else 1
     return "/".join(texts)
+
+
+def squeezed(width: float, before: float, squeeze: float, last: float) -> str:
+    """The text of design E's manner: two convolutions and a pool, a squeeze, three convolutions.
+
+    ``width`` channels at first, ``before`` times as many before the pool, of those a part
+    ``1 / squeeze`` after it, and from there in equal steps to ``last`` times as many.
+    """
+    narrow = width * before / squeeze
+    rising = [narrow * (1 + (last - 1) * part / 3) for part in (1, 2, 3)]
+    first, second, *after = (round(channels) for channels in (width, width * before, *rising))
+    return f"{first}-{second}/{round(narrow)}k1-" + "-".join(map(str, after))
 
 
 def read(limit: int, folder: Path = FOLDER) -> optuna.Study:
@@ -142,7 +158,7 @@ def study(limit: int, folder: Path) -> optuna.Study:
         storage=_storage(limit, folder),
         direction="maximize",
         load_if_exists=True,
-        sampler=TPESampler(multivariate=True, constant_liar=True, n_startup_trials=10),
+        sampler=TPESampler(constant_liar=True, n_startup_trials=16),
         # Not earlier: at first an average of the weights lags behind, the slower the more.
         pruner=MedianPruner(n_startup_trials=6, n_warmup_steps=EPOCHS // 2),
     )
@@ -191,7 +207,8 @@ def finished(found: optuna.Study) -> list[FrozenTrial]:
 def table(found: optuna.Study, top: int = 10) -> Table:
     """The best trials and what they are."""
     best = finished(found)[:top]
-    settings = [name for name in (best[0].params if best else {}) if name[:5] not in _SHAPE]
+    known = best[0].params if best else {}
+    settings = [name for name in known if name.split()[0] not in _SHAPE]
     rows = [
         [
             trial.number,
@@ -226,7 +243,8 @@ def _point(trial: FrozenTrial, setting: str) -> tuple[float | str, float]:
     return value if drawn else recipes.shown(value), trial.value
 
 
-_SHAPE = ("depth", "growt", "style")  # told by the stages
+# What the stages' text tells.
+_SHAPE = ("layout", "depth", "growth", "style", "before", "squeezed", "last")
 
 
 def importances(found: optuna.Study) -> dict[str, float]:
