@@ -66,7 +66,7 @@ def test_affine_equals_albumentations_pixel_for_pixel(images):
     assert difference.max() <= 3 and difference.mean() < 0.02
 
 
-@pytest.mark.parametrize("name", ["affine", "affine_mild"])
+@pytest.mark.parametrize("name", ["affine", "affine_mild", "affine_strong"])
 def test_the_engines_agree_on_affine(images, name):
     policy = augmentation.build(name)
     gap, where = largest_gap(by_batch(policy, images), by_stock(policy, images))
