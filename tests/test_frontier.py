@@ -92,7 +92,7 @@ def test_an_ablation_is_the_difference_of_means(monkeypatch):
         ("bias: no → yes", "-0.10 [-0.10, -0.10]"),
     ]
     del tried[choices.AS_CHOSEN]
-    with pytest.raises(results.BadResult, match="choose ablated"):
+    with pytest.raises(results.BadResult, match="choose frontier_8k"):
         frontier.ablation()
 
 

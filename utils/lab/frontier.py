@@ -11,13 +11,14 @@ from matplotlib.figure import Figure
 from utils import comparisons, data, models, plots, receptive_field, recipes
 from utils.lab import choices, designs, results, votes
 from utils.lab.statistics import estimate, mean_std, paired_difference, reaches, signed
-from utils.recipes import ABLATED, FRONTIER, PUBLISHED, TARGETS, Recipe
+from utils.recipes import FRONTIER, PUBLISHED, TARGETS, Recipe
 from utils.tables import Table
 from utils.training import Mistakes
 
 ASSETS = results.FOLDER.parent
 ENOUGH = 99.40  # what the smallest network is asked for
 LARGEST = FRONTIER[max(FRONTIER)]
+ABLATED = FRONTIER[8000].name
 
 
 def elsewhere() -> list[dict]:
@@ -65,11 +66,9 @@ def common() -> Table:
 
 def ablation() -> Table:
     """One change at a time to the network of 8,000 parameters, on validation, best first."""
-    tried = choices.found(ABLATED.name)
+    tried = choices.found(ABLATED)
     if choices.AS_CHOSEN not in tried:
-        raise results.BadResult(
-            f"nothing to compare with: python -m utils.lab choose {ABLATED.name}"
-        )
+        raise results.BadResult(f"nothing to compare with: python -m utils.lab choose {ABLATED}")
     as_chosen = tried[choices.AS_CHOSEN]
     rows = []
     for change, found in sorted(tried.items(), key=lambda item: -mean(item[1].values())):
