@@ -29,6 +29,7 @@ from utils.tables import Table
 
 FOLDER = results.FOLDER.parent / "search"
 EPOCHS = 10
+AUGMENTATIONS = ["affine_mild", "affine", "affine_strong"]
 STYLES = {"plain": "", "separable": "d", "residual": "r", "shared": "x2"}
 FIRST = {  # where a study begins: a plain network, two convolutions a stage
     "layout": "stages",
@@ -61,7 +62,7 @@ def proposed(trial: Trial, limit: int) -> Recipe:
         "activation": trial.suggest_categorical("activation", ["relu", "silu"]),
         "bias": trial.suggest_categorical("bias", [False, True]),
         "deskew": trial.suggest_categorical("deskew", [False, True]),
-        "augmentation": trial.suggest_categorical("augmentation", ["affine_mild", "affine"]),
+        "augmentation": trial.suggest_categorical("augmentation", AUGMENTATIONS),
         "batch_size": trial.suggest_categorical("batch_size", [32, 64, 128]),
         "lr": trial.suggest_float("lr", 0.003, 0.05, log=True),
         "ema": trial.suggest_categorical("ema", [0.99, 0.995, 0.998]),
