@@ -216,11 +216,15 @@ def table(found: optuna.Study, top: int = 10) -> Table:
             f"{trial.value:.2f}",
             f"{trial.user_attrs['parameters']:,}",
             f"`{trial.user_attrs['stages']}`",
-            *(recipes.shown(trial.params[name]) for name in settings),
+            *(_shown(trial.params[name]) for name in settings),
         ]
         for trial in best
     ]
     return Table(["trial", "validation accuracy", "parameters", "stages", *settings], rows)
+
+
+def _shown(value) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else recipes.shown(value)
 
 
 def picture(found: optuna.Study, panels: int = 6) -> Figure:
