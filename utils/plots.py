@@ -66,9 +66,17 @@ def class_spread(counts: dict[int, int], name: str) -> Figure:
 
 
 def augmented_samples(original: Tensor, engines: dict[str, Sequence[Tensor]], name: str) -> Figure:
-    """Digits before and after: ``engines`` maps a label to rows of images like ``original``."""
+    """Digits and what ``engines``, rows of images by label, make of them in every epoch."""
+    finding = "A little rotation and perspective: every epoch sees new digits"
+    return before_and_after(original, engines, name, finding)
+
+
+def before_and_after(
+    original: Tensor, others: dict[str, Sequence[Tensor]], name: str, finding: str
+) -> Figure:
+    """Digits before and after: ``others`` maps a label to rows of images like ``original``."""
     rows = [("original", original)]
-    rows += [(label, images) for label, drawn in engines.items() for images in drawn]
+    rows += [(label, images) for label, drawn in others.items() for images in drawn]
     for label, images in rows:
         if not len(images) or len(images) != len(original):
             raise ValueError(f"{label}: {len(images)} images beside {len(original)} originals")
@@ -77,7 +85,7 @@ def augmented_samples(original: Tensor, engines: dict[str, Sequence[Tensor]], na
         for cell, image in zip(line, images, strict=True):
             _show_digit(cell, image)
         line[0].set_ylabel(label, rotation=0, ha="right", va="center", fontsize=9)
-    canvas.title(figure, "A little rotation and perspective: every epoch sees new digits", name)
+    canvas.title(figure, finding, name)
     return figure
 
 
