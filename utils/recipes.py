@@ -284,6 +284,7 @@ FRONTIER = {
         head="mean",
         unpadded=True,
         activation="silu",
+        channels_last=True,
         batch_norm=True,
         deskew=True,
         augmentation=policy,
