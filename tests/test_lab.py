@@ -306,6 +306,14 @@ def test_a_candidate_that_diverges_is_named_and_the_others_are_recorded(watched,
     assert [row[1] for row in choices.table(["short"]).rows] == ["lr: 0.05 → 0.1"]
 
 
+def test_the_layout_in_memory_is_no_choice(watched, tmp_path, monkeypatch):
+    choices.run(SHORT, {"lr": [0.05]}, [0], jobs=1)
+    (before,) = choices.found("short").items()
+    faster = dataclasses.replace(SHORT, channels_last=True)
+    monkeypatch.setitem(recipes.RECIPES, "short", faster)
+    assert choices.found("short") == dict([before]) and before[0] == choices.AS_CHOSEN
+
+
 def test_choices_on_another_set_are_not_recorded(digits, monkeypatch):
     worker.images_of.cache_clear()
     monkeypatch.setattr(data, "load", lambda *_: digits)
