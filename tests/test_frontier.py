@@ -58,6 +58,21 @@ def test_the_smallest_that_is_enough_is_the_smallest(runs):
     assert f"99.40 % on average takes {size:,} parameters here; 99.70 % with" in frontier.finding()
 
 
+def test_longer_runs_are_compared_seed_by_seed(runs, monkeypatch):
+    short = results.reported
+
+    def reported(name, folder=None):
+        found = short(name.removesuffix("_long"))[: 3 if name.endswith("_long") else 5]
+        more = 0.05 if name.endswith("_long") else 0
+        return [run | {"test_accuracy_last": run["test_accuracy_last"] + more} for run in found]
+
+    monkeypatch.setattr(results, "reported", reported)
+    rows = rows_of(frontier.longer())
+    assert [row["fewer than"] for row in rows] == ["2,000", "8,000"]
+    assert {row["Δ to 20 epochs [95 % interval]"] for row in rows} == {"+0.05 [+0.05, +0.05]"}
+    assert rows[0]["one a seed"] == "99.23, 99.24, 99.25" and rows[0]["epochs"] == 60
+
+
 def test_none_may_be_enough(runs, monkeypatch):
     monkeypatch.setattr(frontier, "ENOUGH", 99.99)
     assert frontier.smallest() is None

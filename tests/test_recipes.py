@@ -204,6 +204,7 @@ def test_the_common_recipe_is_common_but_for_the_network(common):
     [
         *((study, recipes.DESIGN_E2, {"schedule"}) for study in recipes.SCHEDULER_STUDY),
         (recipes.BATCH_STUDY, recipes.LR_SCHEDULE, {"batch_size"}),
+        *((recipes.LONG[limit], recipes.FRONTIER[limit], {"epochs"}) for limit in recipes.LONG),
         *(
             (study, recipes.COMMONS[letter], {"augmentation"})
             for study, letter in zip(recipes.AUGMENTATION_STUDY, ("c2", "d", "e2"), strict=True)

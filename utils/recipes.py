@@ -306,11 +306,18 @@ FRONTIER = {
     )
 }
 
+# What three times as many epochs add.
+LONG = {
+    limit: step(FRONTIER[limit], f"{FRONTIER[limit].name}_long", "60 epochs", epochs=60)
+    for limit in (2000, 8000)
+}
+
 RECIPES = {
     recipe.name: recipe
     for recipe in (
         *STEPS, *DESIGNS, *COMMONS.values(), *STUDIES,
         AUGMENTED_A, *STOCK_ENGINE.values(), *SPEED[1:], *FRONTIER.values(),
+        *LONG.values(),
     )
 }  # fmt: skip
 

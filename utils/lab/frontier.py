@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from utils import comparisons, data, models, plots, receptive_field, recipes
 from utils.lab import choices, designs, results, votes
 from utils.lab.statistics import estimate, mean_std, paired_difference, reaches, signed
-from utils.recipes import FRONTIER, PUBLISHED, TARGETS, Recipe
+from utils.recipes import FRONTIER, LONG, PUBLISHED, TARGETS, Recipe
 from utils.tables import Table
 from utils.training import Mistakes
 
@@ -51,6 +51,26 @@ def _row(limit: int, recipe: Recipe) -> list:
         f"≥ {target:.2f}",
         designs.verdict(mean(values), target),
     ]
+
+
+def longer() -> Table:
+    """The same networks without the limit of 20 epochs, and what that adds."""
+    rows = []
+    for limit, recipe in LONG.items():
+        values, before = last(recipe), last(FRONTIER[limit])
+        n = min(len(values), len(before))
+        rows.append(
+            [
+                f"{limit:,}",
+                f"{designs.parameters(recipe):,}",
+                recipe.epochs,
+                mean_std(estimate(values), 3).replace(" ", "\u00a0"),
+                ", ".join(f"{value:.2f}" for value in values),
+                signed(paired_difference(before[:n], values[:n])),
+            ]
+        )
+    columns = ["fewer than", "parameters", "epochs", "last epoch", "one a seed"]
+    return Table([*columns, "Δ to 20 epochs [95 % interval]"], rows)
 
 
 def common() -> Table:
