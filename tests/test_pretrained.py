@@ -8,16 +8,22 @@ from utils.lab import results, weights
 
 onnxruntime = pytest.importorskip("onnxruntime")
 
-RECIPE = recipes.smoke(recipes.SPEEDRUN)
+RECIPE, DESKEWED = recipes.smoke(recipes.SPEEDRUN), recipes.smoke(recipes.FRONTIER[2000])
 
 
 @pytest.fixture(scope="module")
 def made(digits, tmp_path_factory):
-    """A network trained on a few digits, saved, and the accuracies of its epochs."""
+    """Networks trained on a few digits, saved, and the accuracies of the first one's epochs."""
     few = digits.subset(400, 200)
     folder = tmp_path_factory.mktemp("weights")
-    recorded = recipes.prepare(RECIPE, few, weights.SEED, "cpu").fit(verbose=False).test_accuracy
-    weights.make(RECIPE, few, folder, recorded)
+    recorded = {
+        recipe.name: recipes.prepare(recipe, few, weights.SEED, "cpu")
+        .fit(verbose=False)
+        .test_accuracy
+        for recipe in (RECIPE, DESKEWED)
+    }
+    for recipe in (RECIPE, DESKEWED):
+        weights.make(recipe, few, folder, recorded[recipe.name])
     return folder, few, recorded
 
 
@@ -35,18 +41,20 @@ def assert_alike(network, path, images):
     assert torch.equal(theirs.argmax(1), ours.argmax(1))
 
 
-def test_what_was_saved_is_what_was_trained(made):
+@pytest.mark.parametrize("name", [RECIPE.name, DESKEWED.name])
+def test_what_was_saved_is_what_was_trained(made, name):
     folder, few, recorded = made
-    network = pretrained.load(RECIPE.name, folder)
-    assert pretrained.accuracy(network, few) == pytest.approx(recorded[-1])
+    network = pretrained.load(name, folder)
+    assert pretrained.accuracy(network, few) == pytest.approx(recorded[name][-1])
     assert not network.training
 
 
-def test_onnx_gives_the_logits_of_torch_for_any_number_of_images(made):
+@pytest.mark.parametrize("name", [RECIPE.name, DESKEWED.name])
+def test_onnx_gives_the_logits_of_torch_for_any_number_of_images(made, name):
     folder, few, _ = made
-    network = pretrained.load(RECIPE.name, folder)
+    network = pretrained.load(name, folder)
     for n in (1, 3, 200):
-        assert_alike(network, folder / f"{RECIPE.name}.onnx", few.test_images[:n])
+        assert_alike(network, folder / f"{name}.onnx", few.test_images[:n])
 
 
 def test_one_image_and_many_are_classified(made):
@@ -60,7 +68,8 @@ def test_one_image_and_many_are_classified(made):
 
 
 def test_a_run_that_is_not_the_recorded_one_saves_nothing(made, tmp_path):
-    _, few, recorded = made
+    _, few, known = made
+    recorded = known[RECIPE.name]
     with pytest.raises(ValueError, match="must be the recorded run's"):
         weights.make(RECIPE, few, tmp_path, [*recorded[:-1], recorded[-1] + 1])
     assert not list(tmp_path.iterdir())

@@ -50,7 +50,7 @@ def shears(images: Tensor) -> Tensor:
     leaning = ((ink * (place - x).unsqueeze(1)).sum(2) * height).sum(1)
     spread = (rows * height.square()).sum(1)
     slope = leaning / spread.clamp_min(1.0)
-    maps = torch.zeros(len(ink), 2, 3, device=ink.device)
+    maps = ink.new_zeros(ink.shape[0], 2, 3)  # len() would fix the number in an ONNX file
     maps[:, 0, 0] = maps[:, 1, 1] = 1.0
     maps[:, 0, 1], maps[:, 0, 2] = slope, slope * height[:, 0]  # the first row is at 0
     return maps
