@@ -218,13 +218,14 @@ def test_the_peek_is_best_less_last_of_every_run(runs):
     assert sum(map(len, gaps.values())) == 5 * len(recipes.RECIPES) - 2
 
 
-def test_a_missing_run_is_named_with_its_command(runs):
+@pytest.mark.parametrize("table", [designs.side_by_side, designs.peeks])
+def test_a_missing_run_is_named_with_its_command(runs, table):
     runs["common_a"] = seeds(9940)
     with pytest.raises(
         results.BadResult,
         match=r"common_a lacks seeds \[1, 2, 3, 4\].*lab run common_a --seeds 0-4",
     ):
-        designs.side_by_side()
+        table()
 
 
 @pytest.mark.parametrize(

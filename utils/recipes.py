@@ -316,10 +316,16 @@ RECIPES = {
     recipe.name: recipe
     for recipe in (
         *STEPS, *DESIGNS, *COMMONS.values(), *STUDIES,
-        AUGMENTED_A, *STOCK_ENGINE.values(), *SPEED[1:], *FRONTIER.values(),
-        *LONG.values(),
+        AUGMENTED_A, *STOCK_ENGINE.values(), *SPEED[1:], FRONTIER[5000], FRONTIER[8000],
     )
 }  # fmt: skip
+
+# Judged on validation only, so far: no table of results has them.
+DRAFTS = {
+    recipe.name: recipe
+    for recipe in (*FRONTIER.values(), *LONG.values())
+    if recipe.name not in RECIPES
+}
 
 # What the texts say they reached, and what this course sets itself: the mean over the seeds of
 # the last epoch's test accuracy.
@@ -347,12 +353,8 @@ TARGETS = {
     "common_d": 99.55,
     "common_e2": 99.52,
     "speedrun": 99.40,
-    "frontier_2k": 99.20,
-    "frontier_4k": 99.45,
     "frontier_5k": 99.52,
     "frontier_8k": 99.62,
-    "frontier_10k": 99.65,
-    "frontier_20k": 99.72,
 }
 # What the README makes a claim about, and the seeds that are needed of it, from 0.
 CLAIMED = dict.fromkeys(
@@ -362,7 +364,7 @@ CLAIMED = dict.fromkeys(
 
 def get(name: str) -> Recipe:
     """The recipe called ``name``; ``ValueError`` with the nearest name for an unknown one."""
-    return look_up("recipe", name, RECIPES)
+    return look_up("recipe", name, RECIPES | DRAFTS)
 
 
 SMOKE_TRAIN, SMOKE_TEST, SMOKE_EPOCHS = 2000, 500, 2

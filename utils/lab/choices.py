@@ -126,7 +126,7 @@ def table(names: Iterable[str] | None = None) -> Table:
     """
     rows = [
         _row(name, difference, list(values.values()))
-        for name in names or recipes.RECIPES
+        for name in names or (recipes.RECIPES | recipes.DRAFTS)
         for difference, values in sorted(found(name).items())
     ]
     return Table(["recipe", "tried", "validation accuracy", "one a seed"], rows)

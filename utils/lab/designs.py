@@ -325,7 +325,7 @@ def peeks() -> dict[str, list[float]]:
         "with averaged weights": [],
     }
     for recipe in recipes.RECIPES.values():
-        for run in results.recorded(recipe).values():
+        for run in results.reported(recipe.name):
             lr = run["history"]["lr"]
             falling = "at a falling rate" if lr[-1] < max(lr) else "at a constant rate"
             kind = "with averaged weights" if recipe.ema else falling

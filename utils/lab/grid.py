@@ -40,6 +40,11 @@ def run(
         raise ValueError(f"smoke runs do not belong in {folder}: name another folder")
     if device != "cpu" and folder.resolve() == results.FOLDER:
         raise ValueError(f"what is reported is made on the CPU: for {device} name another folder")
+    if (drafts := recipes.DRAFTS.keys() & set(names)) and not smoke:
+        raise ValueError(
+            f"{', '.join(sorted(drafts))}: a draft is judged on validation only (choose), until "
+            "its recipe is final and stands in RECIPES"
+        )
     chosen = [recipes.smoke(recipes.get(n)) if smoke else recipes.get(n) for n in names]
     return record(
         [

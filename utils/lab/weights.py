@@ -45,9 +45,8 @@ def save(recipe: Recipe, network: nn.Module, folder: Path) -> list[Path]:
     """Write ``NAME.pt`` and ``NAME.onnx``; return their paths."""
     paths = [folder / f"{recipe.name}.pt", folder / f"{recipe.name}.onnx"]
     plain = network.to(memory_format=torch.contiguous_format).eval()
-    exported = onnx(
-        pretrained.FromPixels(plain, recipe.deskew)
-    )  # first: one file without the other is none
+    # First: one file without the other is none.
+    exported = onnx(pretrained.FromPixels(plain, recipe.deskew))
     with replacing(paths[0]) as temporary:
         torch.save(plain.state_dict(), temporary)
     with replacing(paths[1]) as temporary:
