@@ -23,7 +23,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
-from utils import checks, schedules
+from utils import checks, memory, schedules
 from utils.tables import Table
 
 # Steps between two looks at the numbers. A look makes a GPU wait for its queue, and on a CPU it
@@ -226,6 +226,7 @@ def fit(
     checks.number(0, 1, label_smoothing=label_smoothing)
     _check_optimizer(model, optimizer)
     device = torch.device(device) if device is not None else default_device()
+    memory.keep_freed()
     model.to(device)
     history = History()
     evaluated = model if average is None else average.to(device).module
