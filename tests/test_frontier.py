@@ -93,16 +93,17 @@ def test_the_mistakes_are_the_largest_networks_first_seeds(runs, mnist):
     assert [row[1] for row in frontier.mistakes_read().rows] == [3, 2, 2, 1]
 
 
-def test_an_ablation_is_the_difference_of_means(monkeypatch):
+def test_an_ablation_compares_the_seeds_of_both(monkeypatch):
     tried = {
         choices.AS_CHOSEN: {0: 99.4, 1: 99.5},
         "bias: no → yes": {0: 99.3, 1: 99.4, 2: 99.4},
-        "lr: 1 → 2": {0: 99.6},
+        "lr: 1 → 2": {0: 99.6, 5: 90.0},  # nothing to compare seed 5 with
+        "ema: none → 0.9": {5: 99.9},  # nor this
     }
     monkeypatch.setattr(choices, "found", lambda name: tried)
     rows = rows_of(frontier.ablation())
     assert [(row["changed"], row["Δ [95 % interval]"]) for row in rows] == [
-        ("lr: 1 → 2", ""),  # one seed tells nothing
+        ("lr: 1 → 2", "+0.20"),  # one seed has no interval
         (choices.AS_CHOSEN, ""),
         ("bias: no → yes", "-0.10 [-0.10, -0.10]"),
     ]

@@ -85,20 +85,27 @@ def common() -> Table:
 
 
 def ablation() -> Table:
-    """One change at a time to the network of 8,000 parameters, on validation, best first."""
+    """One change at a time to the network of 8,000 parameters, on validation, best first.
+
+    A difference is over the seeds that both were trained with; without one there is no row.
+    """
     tried = choices.found(ABLATED)
     if choices.AS_CHOSEN not in tried:
         raise results.BadResult(f"nothing to compare with: python -m utils.lab choose {ABLATED}")
     as_chosen = tried[choices.AS_CHOSEN]
     rows = []
-    for change, found in sorted(tried.items(), key=lambda item: -mean(item[1].values())):
-        seeds = sorted(found.keys() & as_chosen.keys())
-        pairs = [[values[seed] for seed in seeds] for values in (as_chosen, found)]
-        known = change != choices.AS_CHOSEN and len(seeds) > 1
+    for change, found in tried.items():
+        if not (seeds := sorted(found.keys() & as_chosen.keys())):
+            continue
+        before, after = ([values[seed] for seed in seeds] for values in (as_chosen, found))
+        gap = mean(after) - mean(before)
+        known = signed(paired_difference(before, after)) if len(seeds) > 1 else f"{gap:+.2f}"
         one_each = ", ".join(f"{value:.2f}" for value in found.values())
-        gap = signed(paired_difference(*pairs)) if known else ""
-        rows.append([change, f"{mean(found.values()):.2f}", one_each, gap])
-    return Table(["changed", "validation accuracy", "one a seed", "Δ [95 % interval]"], rows)
+        told = "" if change == choices.AS_CHOSEN else known
+        rows.append((gap, [change, f"{mean(found.values()):.2f}", one_each, told]))
+    rows.sort(key=lambda row: -row[0])
+    columns = ["changed", "validation accuracy", "one a seed", "Δ [95 % interval]"]
+    return Table(columns, [cells for _, cells in rows])
 
 
 def published() -> Table:
