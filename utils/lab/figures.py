@@ -17,8 +17,8 @@ from PIL import Image
 
 from utils import canvas, comparisons, data, plots, receptive_field, recipes
 from utils.files import replacing
-from utils.lab import designs, results, speed
-from utils.recipes import COMMONS, DESIGN_A, PUBLISHED, SPEEDRUN, STEPS
+from utils.lab import designs, frontier, results, speed
+from utils.recipes import COMMONS, DESIGN_A, FRONTIER, PUBLISHED, SPEEDRUN, STEPS
 from utils.training import Mistakes
 
 FOLDER = results.FOLDER.parent / "figures"
@@ -71,6 +71,7 @@ FIGURES = {
     "network.png": (network, ()),
     "designs.png": (designs.size_picture, DESIGN_NAMES),
     "speed.png": (speed.race_picture, (DESIGN_A.name, SPEEDRUN.name)),
+    "frontier.png": (frontier.picture, tuple(recipe.name for recipe in FRONTIER.values())),
 }
 
 
@@ -81,10 +82,11 @@ def digest(file: str) -> str:
         [run[part] for part in parts] for name in FIGURES[file][1] for run in results.reported(name)
     ]
     layers = receptive_field.rows(recipes.build_model(BEST))
-    drawing = (canvas, plots, comparisons, designs, speed, sys.modules[__name__])
+    drawing = (canvas, plots, comparisons, designs, speed, frontier, sys.modules[__name__])
     code = [inspect.getsource(module) for module in drawing]
     timed = speed.read()["race"] if file == "speed.png" else None
-    return hashlib.sha256(repr((runs, layers, PUBLISHED, timed, code)).encode()).hexdigest()[:16]
+    published = (PUBLISHED, frontier.elsewhere())
+    return hashlib.sha256(repr((runs, layers, published, timed, code)).encode()).hexdigest()[:16]
 
 
 def drawn_from(file: str) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 
 from utils import models, receptive_field, recipes
 from utils.files import replacing
-from utils.lab import choices, designs, figures, results, speed, timings
+from utils.lab import choices, designs, figures, frontier, results, speed, timings
 from utils.lab.statistics import estimate, mean_std, paired_difference, reaches, signed
 from utils.recipes import PUBLISHED, STEPS, TARGETS, Recipe
 from utils.tables import Table
@@ -195,6 +195,9 @@ def sections() -> dict[str, str]:
         "speed-chain": speed.chain().markdown(),
         "speed-targets": speed.targets().markdown(),
         "loading": timings.ratios().markdown(),
+        "frontier": frontier.finding(),
+        "frontier-sizes": frontier.table().markdown(),
+        "frontier-longer": frontier.longer().markdown(),
         "choices": choices.table(figures.STEP_NAMES).markdown(),
         "summary": code_block(models.summary(model)),
         "receptive-field": receptive_field.table(model).markdown(),
