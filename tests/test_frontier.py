@@ -112,10 +112,10 @@ def test_an_ablation_compares_the_seeds_of_both(monkeypatch):
         frontier.ablation()
 
 
-def test_what_all_sizes_share_is_told_once():
-    shared = dict(frontier.common().rows)
+def test_what_all_sizes_share_is_told_once_and_the_rest_in_the_table(runs):
+    shared, own = dict(frontier.common().rows), frontier.table().columns
     assert shared["epochs"] == "20" and shared["head"] == FRONTIER[8000].head
-    assert "stages" not in shared
+    assert "augmentation" in own and not shared.keys() & {"stages", *own}
 
 
 def test_published_runs_are_below_the_largest_size_and_have_a_source():

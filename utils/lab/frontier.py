@@ -31,7 +31,7 @@ def elsewhere() -> list[dict]:
 
 def table() -> Table:
     """The most accurate network of each size that was found, beside what was set for it."""
-    columns = ["fewer than", "network", "head", "parameters", "receptive field"]
+    columns = ["fewer than", "network", *_own(), "parameters", "receptive field"]
     columns += ["million multiply-adds", "last epoch", "lowest, highest", "target", "reached"]
     return Table(columns, [_row(limit, recipe) for limit, recipe in FRONTIER.items()])
 
@@ -42,7 +42,7 @@ def _row(limit: int, recipe: Recipe) -> list:
     return [
         f"{limit:,}",
         f"`{recipe.stages}`",
-        recipe.head,
+        *(recipes.shown(recipe.settings()[name]) for name in _own()),
         f"{models.count_parameters(model):,}",
         receptive_field.final(model),
         f"{models.count_multiply_adds(model) / 1e6:.2f}",
@@ -75,13 +75,16 @@ def longer() -> Table:
 
 def common() -> Table:
     """The settings that all of the frontier's recipes share."""
-    first, *others = (recipe.settings() for recipe in FRONTIER.values())
-    shared = {
-        name: value
-        for name, value in results.switched_on(first).items()
-        if all(other[name] == value for other in others)
-    }
-    return Table(["setting", "value"], [[n, recipes.shown(v)] for n, v in shared.items()])
+    every = [recipe.settings() for recipe in FRONTIER.values()]
+    used = results.switched_on(every[0])
+    shared = [name for name in used if len({one[name] for one in every}) == 1]
+    return Table(["setting", "value"], [[name, recipes.shown(used[name])] for name in shared])
+
+
+def _own() -> list[str]:
+    """Names of the settings, besides the network, in which the frontier's recipes differ."""
+    every = [recipe.settings() for recipe in FRONTIER.values()]
+    return [name for name in every[0] if name != "stages" and len({one[name] for one in every}) > 1]
 
 
 def ablation() -> Table:
