@@ -106,7 +106,7 @@ def test_a_teacher_is_known_and_has_none_itself(monkeypatch):
     monkeypatch.setitem(recipes.RECIPES, "second", teacher)
     with pytest.raises(ValueError, match="second has a teacher itself"):
         recipes.step(recipes.SKELETON, "x", "x", teacher="second")
-    for unknown in ("nobody", "frontier_20k"):  # a draft may still change
+    for unknown in ("nobody", "frontier_8k_long"):  # a draft may still change
         with pytest.raises(ValueError, match=f"no teacher is called '{unknown}'"):
             recipes.step(recipes.SKELETON, "x", "x", teacher=unknown)
 
