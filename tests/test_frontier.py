@@ -68,7 +68,7 @@ def test_longer_runs_are_compared_seed_by_seed(runs, monkeypatch):
 
     monkeypatch.setattr(results, "reported", reported)
     rows = rows_of(frontier.longer())
-    assert [row["fewer than"] for row in rows] == ["2,000", "8,000"]
+    assert [row["fewer than"] for row in rows] == [f"{limit:,}" for limit in recipes.LONG]
     assert {row["Δ to 20 epochs [95 % interval]"] for row in rows} == {"+0.05 [+0.05, +0.05]"}
     assert rows[0]["one a seed"] == "99.23, 99.24, 99.25" and rows[0]["epochs"] == 60
 

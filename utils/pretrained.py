@@ -1,4 +1,4 @@
-"""Trained networks of a few kilobytes: ``classify(load("frontier_8k"), images)``.
+"""Trained networks of 20 to 100 KB: ``classify(load("frontier_8k"), images)``.
 
 Each holds the weights of its recipe's seed 0, trained on all 60,000 training images, as
 ``python -m utils.lab weights NAME`` makes them. assets/weights also has each as an ONNX file, for
