@@ -70,6 +70,7 @@ def test_a_result_survives_writing_and_reading(recorded):
         (lambda r: r.pop("history"), "it lacks history"),
         (lambda r: r["recipe"].update(lr=0.1), r"stale: .* \(lr: 0.1 → 0.05\)"),
         (lambda r: r["recipe"].update(newer=0.5), r"stale: .* \(newer: 0.5 → none\)"),
+        (lambda r: r["recipe"].update(newer=True), r"stale: .* \(newer: yes → no\)"),
         (lambda r: r.update(seed=4), "its seed is 4, not 3"),
         (lambda r: r.update(device="cuda"), "made on cuda: what is reported is made on the CPU"),
         (lambda r: r["fingerprint"].pop(), "stale: the code behind short gives other numbers"),

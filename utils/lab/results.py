@@ -49,8 +49,13 @@ def settings_hash(settings: dict) -> str:
 def changed_settings(before: dict, after: dict) -> str:
     """The settings that differ, in words; empty where none does."""
     old, new = switched_on(before), switched_on(after)
-    changed = {name: (old.get(name), new.get(name)) for name in old | new}
-    return recipes.in_words({name: pair for name, pair in changed.items() if pair[0] != pair[1]})
+    changed = {}
+    for name in old | new:
+        pair = old.get(name), new.get(name)
+        if pair[0] != pair[1]:
+            switch = any(value is True for value in pair)
+            changed[name] = tuple(map(bool, pair)) if switch else pair
+    return recipes.in_words(changed)
 
 
 def _digest(content: dict) -> str:
