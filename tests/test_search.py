@@ -114,12 +114,14 @@ def told(tmp_path):
     found = search.study(LIMIT, tmp_path)
     rate = optuna.distributions.FloatDistribution(0.003, 0.05, log=True)
     head = optuna.distributions.CategoricalDistribution(["mean", "position"])
+    depth = optuna.distributions.IntDistribution(1, 3)
     for at in range(24):
         lr = 0.003 + 0.002 * at
         found.add_trial(
             optuna.trial.create_trial(
-                params={"lr": lr, "head": head.choices[at % 2]},
-                distributions={"lr": rate, "head": head},
+                # Like a layout's own settings, "depth" is not in every trial.
+                params={"lr": lr, "head": head.choices[at % 2]} | ({"depth": 2} if at % 2 else {}),
+                distributions={"lr": rate, "head": head} | ({"depth": depth} if at % 2 else {}),
                 value=99 + 10 * lr,
             )
         )
@@ -129,6 +131,7 @@ def told(tmp_path):
 def test_what_decides_tells_more_than_noise(told):
     shares = search.importances(told)
     assert sum(shares.values()) == pytest.approx(1) and shares["lr"] > 5 * shares["head"]
+    assert shares.keys() == {"lr", "head"}
 
 
 def test_a_few_trials_tell_nothing(few, short, tmp_path):

@@ -255,15 +255,17 @@ _SHAPE = ("layout", "depth", "growth", "style", "before", "squeezed", "last")
 def importances(found: optuna.Study) -> dict[str, float]:
     """How much of what sets the best trials apart each setting tells; in all 1.
 
-    The best are a tenth of the finished ones, and at least ``BEST`` of them. Raises ``ValueError``
-    for fewer than twice as many trials: nothing can be told of them.
+    Of the settings that every trial has, whatever its layout. The best are a tenth of the finished
+    ones, and at least ``BEST`` of them. Raises ``ValueError`` for fewer than twice as many trials:
+    nothing can be told of them.
     """
-    n = len(finished(found))
+    trials = finished(found)
+    n = len(trials)
     if n < 2 * BEST:
         raise ValueError(f"{n} finished trials tell nothing of settings, {2 * BEST} are needed")
-    return get_param_importances(
-        found, evaluator=PedAnovaImportanceEvaluator(target_quantile=_best(n) / n)
-    )
+    shared = set.intersection(*(set(trial.params) for trial in trials))
+    evaluator = PedAnovaImportanceEvaluator(target_quantile=_best(n) / n)
+    return get_param_importances(found, evaluator=evaluator, params=sorted(shared))
 
 
 def _best(n: int) -> int:
