@@ -37,7 +37,10 @@ def assert_alike(network, path, images):
     with torch.no_grad():
         ours = torch.cat([network(part) for part in images.split(1000)])
     theirs = run_onnx(path, images)
-    torch.testing.assert_close(theirs, ours, atol=1e-3, rtol=1e-3)
+    # Deskewed pixels are cut to whole grey levels: rounding may carry one of them to the next.
+    close = 0.02 if network.deskew else 1e-3
+    torch.testing.assert_close(theirs, ours, atol=close, rtol=1e-3)
+    assert ((theirs - ours).abs().amax(1) > 1e-3).float().mean() < 0.002
     assert torch.equal(theirs.argmax(1), ours.argmax(1))
 
 
