@@ -7,7 +7,7 @@ from collections.abc import Container, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullLocator
 
 from utils import canvas
 from utils.canvas import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, YELLOW
@@ -202,6 +202,10 @@ def study(
         axes.scatter(values, heights, s=18, color=BLUE, alpha=0.6, lw=0)
         if setting in logarithmic:
             axes.set_xscale("log")
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.xaxis.set_major_formatter("{x:g}")
+            axes.xaxis.set_minor_locator(NullLocator())
+        axes.tick_params(axis="x", labelsize=8)
         axes.set_title(setting, fontsize=9.5)
         canvas.plain(axes)
     for axes in grid.flat[len(panels) :]:
