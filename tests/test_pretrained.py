@@ -13,7 +13,7 @@ RECIPE, DESKEWED = recipes.smoke(recipes.SPEEDRUN), recipes.smoke(recipes.FRONTI
 
 @pytest.fixture(scope="module")
 def made(digits, tmp_path_factory):
-    """Networks trained on a few digits, saved, and the accuracies of the first one's epochs."""
+    """Networks trained on a few digits, saved, and the accuracies of their epochs."""
     few = digits.subset(400, 200)
     folder = tmp_path_factory.mktemp("weights")
     recorded = {

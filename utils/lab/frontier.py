@@ -75,9 +75,8 @@ def longer() -> Table:
 
 def common() -> Table:
     """The settings that all of the frontier's recipes share."""
-    every = [recipe.settings() for recipe in FRONTIER.values()]
-    used = results.switched_on(every[0])
-    shared = [name for name in used if len({one[name] for one in every}) == 1]
+    used = results.switched_on(LARGEST.settings())
+    shared = [name for name in used if name not in ("stages", *_own())]
     return Table(["setting", "value"], [[name, recipes.shown(used[name])] for name in shared])
 
 
