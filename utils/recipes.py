@@ -308,7 +308,10 @@ FRONTIER = {
 }
 
 # What three times as many epochs add.
-LONG = {2000: step(FRONTIER[2000], "frontier_2k_long", "60 epochs", epochs=60)}
+LONG = {
+    limit: step(FRONTIER[limit], f"{FRONTIER[limit].name}_long", "60 epochs", epochs=60)
+    for limit in (2000, 4000, 8000)
+}
 
 RECIPES = {
     recipe.name: recipe

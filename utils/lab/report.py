@@ -159,6 +159,8 @@ def findings() -> str:
             f"{peeks[0]:.2f} points to the first step and {peeks[1]:.2f} to the last, with no "
             f"better network behind them. The mean over all runs is "
             f"{designs.means_in_words(designs.peeks())}.",
+            f"- {speed.finding()}",
+            f"- {frontier.finding()}.",
         ]
     )
 
