@@ -37,7 +37,7 @@ def assert_alike(network, path, images):
     with torch.no_grad():
         ours = torch.cat([network(part) for part in images.split(1000)])
     theirs = run_onnx(path, images)
-    # Deskewed pixels are cut to whole grey levels: rounding may carry one of them to the next.
+    # A deskewed pixel is rounded to a grey level: near a half, the last bit decides which.
     close = 0.02 if network.deskew else 1e-3
     torch.testing.assert_close(theirs, ours, atol=close, rtol=1e-3)
     assert ((theirs - ours).abs().amax(1) > 1e-3).float().mean() < 0.002
