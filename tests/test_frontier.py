@@ -15,6 +15,7 @@ WRONG = {
     "probabilities": [0.9, 0.8, 0.7],
     "true_probabilities": [0.1, 0.1, 0.2],
 }
+NOTHING_WRONG = {key: [] for key in WRONG}
 
 
 @pytest.fixture
@@ -23,11 +24,14 @@ def runs(monkeypatch):
     level_of = {FRONTIER[limit].name: level for limit, level in LEVELS.items()}
 
     def reported(name, folder=None):
+        def wrong(seed):
+            return WRONG if (name, seed) == (frontier.LARGEST.name, 0) else NOTHING_WRONG
+
         return [
             {
                 "seed": seed,
                 "test_accuracy_last": level_of[name] + 0.01 * (seed - 2),
-                "misclassified": WRONG,
+                "misclassified": wrong(seed),
             }
             for seed in range(5)
         ]
@@ -50,39 +54,44 @@ def test_the_table_has_every_size_and_what_was_missed(runs):
     assert last["lowest, highest"] == "99.68, 99.72" and last["reached"] == "yes"
     found = models.count_parameters(recipes.build_model(FRONTIER[8000]))
     assert rows[3]["parameters"] == f"{found:,}"
+    gaps = [row["Δ to the size before [95 % interval]"] for row in rows]
+    assert gaps[:2] == ["", "+0.18 [+0.18, +0.18]"] and gaps[-1] == "+0.10 [+0.10, +0.10]"
 
 
 def test_the_smallest_that_is_enough_is_the_smallest(runs):
     assert frontier.smallest() is FRONTIER[5000]
     size = models.count_parameters(recipes.build_model(FRONTIER[5000]))
-    assert f"99.40 % on average takes {size:,} parameters here; 99.70 % with" in frontier.finding()
+    assert f"99.40 % on average has {size:,} parameters; " in frontier.finding()
+    assert frontier.finding().endswith(" reach 99.70 %")
 
 
 def test_longer_runs_are_compared_seed_by_seed(runs, monkeypatch):
     short = results.reported
 
     def reported(name, folder=None):
-        found = short(name.removesuffix("_long"))[: 3 if name.endswith("_long") else 5]
+        found = short(name.removesuffix("_long"))
+        found = found[1:4] if name.endswith("_long") else found
         more = 0.05 if name.endswith("_long") else 0
         return [run | {"test_accuracy_last": run["test_accuracy_last"] + more} for run in found]
 
     monkeypatch.setattr(results, "reported", reported)
     rows = rows_of(frontier.longer())
     assert [row["fewer than"] for row in rows] == [f"{limit:,}" for limit in recipes.LONG]
-    assert {row["Δ to 20 epochs [95 % interval]"] for row in rows} == {"+0.05 [+0.05, +0.05]"}
-    assert rows[0]["one a seed"] == "99.23, 99.24, 99.25" and rows[0]["epochs"] == 60
+    assert {row["Δ [95 % interval]"] for row in rows} == {"+0.05 [+0.05, +0.05]"}
+    assert rows[0]["one a seed"] == "99.24, 99.25, 99.26" and rows[0]["epochs"] == 60
+    assert rows[0]["these seeds in 20 epochs"] == "99.200"
 
 
 def test_none_may_be_enough(runs, monkeypatch):
     monkeypatch.setattr(frontier, "ENOUGH", 99.99)
     assert frontier.smallest() is None
-    assert "none reaches 99.99 %" in frontier.finding()
+    assert "none of 6 sizes reaches 99.99 %" in frontier.finding()
 
 
 def test_the_picture_has_ours_and_theirs(runs):
     figure = frontier.picture()
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert len(labels) == 3 and frontier.finding() in figure.get_suptitle().replace("\n", " ")
+    assert len(labels) == 4 and frontier.finding() in figure.get_suptitle().replace("\n", " ")
 
 
 def test_the_mistakes_are_the_largest_networks_first_seeds(runs, mnist):
@@ -90,7 +99,7 @@ def test_the_mistakes_are_the_largest_networks_first_seeds(runs, mnist):
     assert "3 of 10,000 wrong, * 1 of them" in figure.get_suptitle()
     titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
     assert [title.endswith("*") for title in titles] == [False, True, False]
-    assert [row[1] for row in frontier.mistakes_read().rows] == [3, 2, 2, 1]
+    assert [row[1] for row in frontier.mistakes_read().rows] == [3, 2, 2, 1, 1]
 
 
 def test_an_ablation_compares_the_seeds_of_both(monkeypatch):
@@ -107,6 +116,11 @@ def test_an_ablation_compares_the_seeds_of_both(monkeypatch):
         (choices.AS_CHOSEN, ""),
         ("bias: no → yes", "-0.10 [-0.10, -0.10]"),
     ]
+    assert [row["validation accuracy, seed by seed"] for row in rows] == [
+        "99.40 → 99.60",
+        "99.40, 99.50",
+        "99.40 → 99.30, 99.50 → 99.40",
+    ]
     del tried[choices.AS_CHOSEN]
     with pytest.raises(results.BadResult, match="choose frontier_8k"):
         frontier.ablation()
@@ -118,7 +132,16 @@ def test_what_all_sizes_share_is_told_once_and_the_rest_in_the_table(runs):
     assert "augmentation" in own and not shared.keys() & {"stages", *own}
 
 
-def test_published_runs_are_below_the_largest_size_and_have_a_source():
+def test_the_line_goes_straight_from_size_to_size_in_the_logarithm(runs):
+    small, large = (models.count_parameters(recipes.build_model(FRONTIER[k])) for k in (2000, 4000))
+    assert frontier.line(small) == pytest.approx(99.20)
+    assert frontier.line((small * large) ** 0.5) == pytest.approx((99.20 + 99.38) / 2, abs=1e-3)
+    first, *_ = rows_of(frontier.published())
+    beside = float(first["accuracy"]) - frontier.line(int(first["parameters"].replace(",", "")))
+    assert float(first["less our line"]) == pytest.approx(beside, abs=0.006)
+
+
+def test_published_runs_are_below_the_largest_size_and_have_a_source(runs):
     found = frontier.elsewhere()
     assert [one["parameters"] for one in found] == sorted(one["parameters"] for one in found)
     for one in found:

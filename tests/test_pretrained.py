@@ -6,8 +6,6 @@ import torch
 from utils import pretrained, recipes
 from utils.lab import results, weights
 
-onnxruntime = pytest.importorskip("onnxruntime")
-
 RECIPE, DESKEWED = recipes.smoke(recipes.SPEEDRUN), recipes.smoke(recipes.FRONTIER[2000])
 
 
@@ -28,6 +26,7 @@ def made(digits, tmp_path_factory):
 
 
 def run_onnx(path, images):
+    onnxruntime = pytest.importorskip("onnxruntime")
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     parts = [session.run(["logits"], {"images": part.numpy()})[0] for part in images.split(1000)]
     return torch.cat([torch.from_numpy(part) for part in parts])
@@ -94,6 +93,18 @@ def test_what_is_no_image_is_refused(made, images, message):
 def test_a_network_without_weights_is_named(made):
     with pytest.raises(ValueError, match="no trained network is called 'tiny'"):
         pretrained.load("tiny", made[0])
+
+
+def test_every_size_has_its_weights():
+    for recipe in recipes.FRONTIER.values():
+        assert recipe.name in pretrained.saved()
+        assert (pretrained.FOLDER / f"{recipe.name}.onnx").exists()
+
+
+def test_a_damaged_file_is_named(tmp_path):
+    (tmp_path / "frontier_2k.pt").write_bytes(b"not weights")
+    with pytest.raises(ValueError, match="is damaged or holds another network"):
+        pretrained.load("frontier_2k", tmp_path)
 
 
 @pytest.mark.parametrize("name", pretrained.saved())

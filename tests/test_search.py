@@ -1,11 +1,10 @@
 """The search: within its limit, resumable, pruned and judged on validation."""
 
+import optuna
 import pytest
 
-optuna = pytest.importorskip("optuna")
-
-from utils import data, models, recipes, training  # noqa: E402
-from utils.lab import search  # noqa: E402
+from utils import data, models, recipes, training
+from utils.lab import search
 
 LIMIT = 8000
 

@@ -29,9 +29,10 @@ def test_most_against_the_label_is_more_than_half():
 
 def test_mistakes_are_counted_by_hand():
     # 947: nobody saw the label. 4823: three of five did. 247: all did. 0 and 1: never shown.
-    counts = [row[1] for row in votes.table([0, 1, 247, 947, 4823]).rows]
-    assert counts == [5, 3, 2, 1]
-    assert [row[1] for row in votes.table([]).rows] == [0, 0, 0, 0]
+    answers = {0: 1, 1: 1, 247: 1, 947: 9, 4823: 4}
+    assert [row[1] for row in votes.table(answers).rows] == [5, 3, 2, 1, 1]
+    assert [row[1] for row in votes.table(answers | {947: 3}).rows] == [5, 3, 2, 1, 0]
+    assert [row[1] for row in votes.table({}).rows] == [0, 0, 0, 0, 0]
 
 
 @pytest.mark.parametrize("index", [947, 6651])

@@ -147,9 +147,9 @@ def frontier(
     ``ours``: ``{label: (parameters, last epochs of its seeds)}``, least parameters first.
     ``published``: ``{protocol: [(parameters, accuracy), ...]}``, of single runs.
     """
-    if not ours or len(published) > 2 or not all(published.values()):
+    if not ours or len(published) > 3 or not all(published.values()):
         raise ValueError(
-            f"{len(ours)} networks of ours, {len(published)} protocols; expected 1.., 0..2"
+            f"{len(ours)} networks of ours, {len(published)} protocols; expected 1.., 0..3"
         )
     figure, axes = canvas.figure(height=4.8)
     sizes = [size for size, _ in ours.values()]
@@ -158,12 +158,11 @@ def frontier(
     label = "ours: mean ± deviation of the seeds, last epoch"
     look = {"ms": 7, "capsize": 4, "lw": 1.4, "color": BLUE, "zorder": 3}
     axes.errorbar(sizes, means, spreads, fmt="s-", label=label, **look)
-    for size, height in zip(sizes, means, strict=True):
-        place = {"textcoords": "offset points", "ha": "right", "fontsize": 10, "color": BLUE}
-        axes.annotate(f"{height:.2f}", (size, height), (-7, 6), **place)
-    for (label, points), (marker, color) in zip(
-        published.items(), (("x", RED), ("+", PURPLE)), strict=False
-    ):
+    for size, height, spread in zip(sizes, means, spreads, strict=True):
+        place = {"textcoords": "offset points", "ha": "center", "fontsize": 10, "color": BLUE}
+        axes.annotate(f"{height:.2f}", (size, height + spread), (0, 6), **place)
+    looks = (("x", RED), ("+", PURPLE), ("1", GREY))
+    for (label, points), (marker, color) in zip(published.items(), looks, strict=False):
         axes.scatter(
             *zip(*points, strict=True), marker=marker, s=55, color=color, lw=1.8, label=label
         )

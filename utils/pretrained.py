@@ -7,6 +7,7 @@ other runtimes, with the same input and output as ``FromPixels``.
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import torch
@@ -42,16 +43,16 @@ def saved(folder: Path = FOLDER) -> dict[str, Path]:
 def load(name: str, folder: Path = FOLDER) -> FromPixels:
     """The trained network of the recipe ``name``, ready to classify, on the CPU.
 
-    Raises ``ValueError`` for a name without weights or with those of another network.
+    Raises ``ValueError`` for a name without weights, or whose file is damaged or another network's.
     """
     path = look_up("trained network", name, saved(folder))
     recipe = recipes.get(name)
     model = recipes.build_model(recipe)
     try:
         model.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"))
-    except RuntimeError as error:
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise ValueError(
-            f"{path} holds another network than the recipe {name}: make it anew with "
+            f"{path} is damaged or holds another network than the recipe {name}: make it anew with "
             f"python -m utils.lab weights {name}"
         ) from error
     return FromPixels(model, recipe.deskew).eval()

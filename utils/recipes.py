@@ -310,7 +310,7 @@ FRONTIER = {
 # What three times as many epochs add.
 LONG = {
     limit: step(FRONTIER[limit], f"{FRONTIER[limit].name}_long", "60 epochs", epochs=60)
-    for limit in (2000, 4000, 8000)
+    for limit in (2000, 8000)
 }
 
 RECIPES = {

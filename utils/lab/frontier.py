@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from statistics import mean
 
+import numpy as np
 from matplotlib.figure import Figure
 
-from utils import comparisons, data, models, plots, receptive_field, recipes
+from utils import comparisons, data, models, plots, recipes
 from utils.lab import choices, designs, results, votes
 from utils.lab.statistics import estimate, mean_std, paired_difference, reaches, signed
 from utils.recipes import FRONTIER, LONG, PUBLISHED, TARGETS, Recipe
@@ -31,12 +33,14 @@ def elsewhere() -> list[dict]:
 
 def table() -> Table:
     """The most accurate network of each size that was found, beside what was set for it."""
-    columns = ["fewer than", "network", *_own(), "parameters", "receptive field"]
-    columns += ["million multiply-adds", "last epoch", "lowest, highest", "target", "reached"]
-    return Table(columns, [_row(limit, recipe) for limit, recipe in FRONTIER.items()])
+    columns = ["fewer than", "network", *_own(), "parameters", "million multiply-adds"]
+    columns += ["last epoch", "lowest, highest", "Δ to the size before [95 % interval]"]
+    before = [None, *FRONTIER.values()]
+    rows = [_row(*sized, smaller) for sized, smaller in zip(FRONTIER.items(), before, strict=False)]
+    return Table([*columns, "target", "reached"], rows)
 
 
-def _row(limit: int, recipe: Recipe) -> list:
+def _row(limit: int, recipe: Recipe, smaller: Recipe | None) -> list:
     model = recipes.build_model(recipe)
     values, target = results.last_accuracies(recipe.name), TARGETS[recipe.name]
     return [
@@ -44,10 +48,10 @@ def _row(limit: int, recipe: Recipe) -> list:
         f"`{recipe.stages}`",
         *(recipes.shown(recipe.settings()[name]) for name in _own()),
         f"{models.count_parameters(model):,}",
-        receptive_field.final(model),
         f"{models.count_multiply_adds(model) / 1e6:.2f}",
         mean_std(estimate(values), 3).replace(" ", "\u00a0"),
         f"{min(values):.2f}, {max(values):.2f}",
+        signed(paired_difference(*_paired(smaller, recipe))) if smaller else "",
         f"≥ {target:.2f}",
         designs.verdict(mean(values), target),
     ]
@@ -57,8 +61,7 @@ def longer() -> Table:
     """The same networks without the limit of 20 epochs, and what that adds."""
     rows = []
     for limit, recipe in LONG.items():
-        values, before = last(recipe), last(FRONTIER[limit])
-        n = min(len(values), len(before))
+        before, values = _paired(FRONTIER[limit], recipe)
         rows.append(
             [
                 f"{limit:,}",
@@ -66,11 +69,23 @@ def longer() -> Table:
                 recipe.epochs,
                 mean_std(estimate(values), 3).replace(" ", "\u00a0"),
                 ", ".join(f"{value:.2f}" for value in values),
-                signed(paired_difference(before[:n], values[:n])),
+                f"{mean(before):.3f}",
+                signed(paired_difference(before, values)),
             ]
         )
     columns = ["fewer than", "parameters", "epochs", "last epoch", "one a seed"]
-    return Table([*columns, "Δ to 20 epochs [95 % interval]"], rows)
+    columns += ["these seeds in 20 epochs", "Δ [95 % interval]"]
+    return Table(columns, rows)
+
+
+def _paired(before: Recipe, after: Recipe) -> tuple[list[float], list[float]]:
+    """The last epochs of two recipes, of the seeds that both are reported with."""
+    found = [
+        {run["seed"]: run["test_accuracy_last"] for run in results.reported(recipe.name)}
+        for recipe in (before, after)
+    ]
+    seeds = sorted(found[0].keys() & found[1].keys())
+    return tuple([one[seed] for seed in seeds] for one in found)
 
 
 def common() -> Table:
@@ -102,29 +117,43 @@ def ablation() -> Table:
         before, after = ([values[seed] for seed in seeds] for values in (as_chosen, found))
         gap = mean(after) - mean(before)
         known = signed(paired_difference(before, after)) if len(seeds) > 1 else f"{gap:+.2f}"
-        one_each = ", ".join(f"{value:.2f}" for value in found.values())
-        told = "" if change == choices.AS_CHOSEN else known
-        rows.append((gap, [change, f"{mean(found.values()):.2f}", one_each, told]))
+        pairs = ", ".join(f"{b:.2f} → {a:.2f}" for b, a in zip(before, after, strict=True))
+        if change == choices.AS_CHOSEN:
+            known, pairs = "", ", ".join(f"{value:.2f}" for value in after)
+        rows.append((gap, [change, pairs, known]))
     rows.sort(key=lambda row: -row[0])
-    columns = ["changed", "validation accuracy", "one a seed", "Δ [95 % interval]"]
+    columns = ["changed", "validation accuracy, seed by seed", "Δ [95 % interval]"]
     return Table(columns, [cells for _, cells in rows])
 
 
 def published() -> Table:
-    """The published runs of the picture that are none of this course's designs."""
+    """What others wrote of single runs, beside the line from mean to mean of ours.
+
+    ``doubt`` says why a figure cannot stand beside the others.
+    """
     rows = [
         [
             f"{one['parameters']:,}",
             f"{one['accuracy']:.2f}",
+            f"{one['accuracy'] - line(one['parameters']):+.2f}",
             f"[{one['source'].removeprefix('https://github.com/')}]({one['source']})"
             if one["source"].startswith("https://")
             else one["source"],
             one["where"],
             one["protocol"],
+            one.get("doubt", ""),
         ]
         for one in elsewhere()
     ]
-    return Table(["parameters", "accuracy", "source", "where", "its epoch"], rows)
+    columns = ["parameters", "accuracy", "less our line", "source", "where", "its epoch", "doubt"]
+    return Table(columns, rows)
+
+
+def line(size: int) -> float:
+    """The line of the picture at ``size`` parameters: straight from size to size, in the
+    logarithm of the parameters."""
+    sizes = [math.log(designs.parameters(recipe)) for recipe in FRONTIER.values()]
+    return float(np.interp(math.log(size), sizes, [mean(last(r)) for r in FRONTIER.values()]))
 
 
 def mistakes() -> Mistakes:
@@ -134,7 +163,8 @@ def mistakes() -> Mistakes:
 
 def mistakes_read() -> Table:
     """How many of them people get wrong as well."""
-    return votes.table(mistakes().indices.tolist())
+    wrong = mistakes()
+    return votes.table(dict(zip(wrong.indices.tolist(), wrong.predictions.tolist(), strict=True)))
 
 
 # --------------------------------------------------------------------------- the pictures
@@ -153,15 +183,18 @@ def mistakes_picture(images: data.ImageSet) -> Figure:
 
 
 def picture() -> Figure:
-    """Ours on a line, mean ± deviation, and every published run that is known."""
+    """Ours on a line, mean ± deviation, and the published single runs that were found."""
     ours = {f"{limit:,}": (designs.parameters(r), last(r)) for limit, r in FRONTIER.items()}
+    clear, doubtful = (
+        [(one["parameters"], one["accuracy"]) for one in elsewhere() if ("doubt" in one) == doubted]
+        for doubted in (False, True)
+    )
     published = {
         "this course's published designs: one run, mostly its best epoch on the test set": [
             (one.parameters, one.test) for one in PUBLISHED.values()
         ],
-        "published elsewhere: one run, mostly its best epoch on the test set": [
-            (one["parameters"], one["accuracy"]) for one in elsewhere()
-        ],
+        "published elsewhere: one run, its last epoch or its best": clear,
+        "published elsewhere, with a doubt that the table states": doubtful,
     }
     return comparisons.frontier(ours, published, finding())
 
@@ -179,7 +212,9 @@ def smallest() -> Recipe | None:
 def finding() -> str:
     """The frontier in one line."""
     recipe = smallest()
-    text = f"{mean(last(LARGEST)):.2f} % with {designs.parameters(LARGEST):,} parameters"
+    text = f"{designs.parameters(LARGEST):,} reach {mean(last(LARGEST)):.2f} %"
+    of = f"of {len(FRONTIER)} sizes"
     if recipe is None:
-        return f"{text}; none reaches {ENOUGH:.2f} % on average"
-    return f"{ENOUGH:.2f} % on average takes {designs.parameters(recipe):,} parameters here; {text}"
+        return f"On average none {of} reaches {ENOUGH:.2f} %; {text}"
+    size = designs.parameters(recipe)
+    return f"The smallest {of} to reach {ENOUGH:.2f} % on average has {size:,} parameters; {text}"

@@ -8,7 +8,7 @@ readers each. assets/label_votes.json holds their votes.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from utils.lab import results
@@ -36,6 +36,10 @@ class Votes:
         """Whether most readers did not see the label: the image counts as a label error."""
         return 2 * self.for_the_label < self.readers
 
+    def most_see(self, digit: int) -> bool:
+        """Whether most readers saw ``digit``, another than the label."""
+        return digit == self.other and 2 * self.for_another > self.readers
+
 
 def read() -> dict[int, Votes]:
     """The votes, by the image's index in the test set."""
@@ -48,16 +52,21 @@ def label_errors() -> set[int]:
     return {index for index, votes in read().items() if votes.against}
 
 
-def table(mistakes: Collection[int]) -> Table:
-    """How many of a network's mistakes, indices in the test set, a person makes as well."""
+def table(mistakes: Mapping[int, int]) -> Table:
+    """How many of a network's mistakes a person makes as well.
+
+    ``mistakes``: the network's answers, by the image's index in the test set.
+    """
     votes = read()
-    shown = [votes[index] for index in mistakes if index in votes]
-    doubted = [v for v in shown if v.for_the_label < v.readers]
-    against = [v for v in doubted if v.against]
+    shown = {index: votes[index] for index in mistakes if index in votes}
+    doubted = [v for v in shown.values() if v.for_the_label < v.readers]
+    against = [index for index, v in shown.items() if v.against]
+    agreed = [index for index in against if shown[index].most_see(mistakes[index])]
     rows = [
         ["the network's mistakes", len(mistakes)],
         ["shown to five readers, since other networks doubted the label", len(shown)],
         ["where at least one reader did not see the label either", len(doubted)],
-        ["where most readers did not: the label is the error", len(against)],
+        ["where most readers did not see the label", len(against)],
+        ["where most readers saw what the network said", len(agreed)],
     ]
     return Table(["", "of 10,000 test images"], rows)

@@ -25,7 +25,8 @@ def make(
     """Train ``recipe``'s seed 0 and save its weights, for torch and as ONNX.
 
     ``recorded``: the test accuracies of its epochs, by default those of the recorded run. Raises
-    ``ValueError``, and saves nothing, where the run does not repeat them.
+    ``ValueError``, and saves nothing, where the run does not repeat them, and
+    ``results.BadResult`` where too few runs are recorded.
     """
     if recorded is None:
         recorded = results.history_of(results.reported(recipe.name)[SEED]).test_accuracy
