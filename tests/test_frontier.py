@@ -96,7 +96,7 @@ def test_the_picture_has_ours_and_theirs(runs):
 
 def test_the_mistakes_are_the_largest_networks_first_seeds(runs, mnist):
     figure = frontier.mistakes_picture(mnist)
-    assert "3 of 10,000 wrong, * 1 of them" in figure.get_suptitle()
+    assert "3 of 10,000 wrong; * 1 whose label" in figure.get_suptitle()
     titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
     assert [title.endswith("*") for title in titles] == [False, True, False]
     assert [row[1] for row in frontier.mistakes_read().rows] == [3, 2, 2, 1, 1]

@@ -176,8 +176,7 @@ def mistakes_picture(images: data.ImageSet) -> Figure:
         raise ValueError(f"this is {images.name}: the recorded mistakes are MNIST's")
     wrong, errors = mistakes(), votes.label_errors()
     starred = len(errors & set(wrong.indices.tolist()))
-    finding = f"{len(wrong)} of 10,000 wrong, * {starred} of them with a label that most readers"
-    finding += " do not see"
+    finding = f"{len(wrong)} of 10,000 wrong; * {starred} whose label most readers do not see"
     options = {"rows": -(-len(wrong) // 10), "marked": errors}
     return plots.misclassified(images.test_images, wrong, images.name, finding, **options)
 
