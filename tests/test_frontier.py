@@ -61,8 +61,8 @@ def test_the_table_has_every_size_and_what_was_missed(runs):
 def test_the_smallest_that_is_enough_is_the_smallest(runs):
     assert frontier.smallest() is FRONTIER[5000]
     size = models.count_parameters(recipes.build_model(FRONTIER[5000]))
-    assert f"99.40 % on average has {size:,} parameters; " in frontier.finding()
-    assert frontier.finding().endswith(" reach 99.70 %")
+    assert f"of 6 sizes to average 99.40 % has {size:,} parameters; " in frontier.finding()
+    assert frontier.finding().endswith(" average 99.70 %")
 
 
 def test_longer_runs_are_compared_seed_by_seed(runs, monkeypatch):
@@ -85,7 +85,7 @@ def test_longer_runs_are_compared_seed_by_seed(runs, monkeypatch):
 def test_none_may_be_enough(runs, monkeypatch):
     monkeypatch.setattr(frontier, "ENOUGH", 99.99)
     assert frontier.smallest() is None
-    assert "none of 6 sizes reaches 99.99 %" in frontier.finding()
+    assert "None of 6 sizes averages 99.99 %;" in frontier.finding()
 
 
 def test_the_picture_has_ours_and_theirs(runs):

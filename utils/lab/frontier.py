@@ -211,9 +211,9 @@ def smallest() -> Recipe | None:
 def finding() -> str:
     """The frontier in one line."""
     recipe = smallest()
-    text = f"{designs.parameters(LARGEST):,} reach {mean(last(LARGEST)):.2f} %"
+    text = f"{designs.parameters(LARGEST):,} average {mean(last(LARGEST)):.2f} %"
     of = f"of {len(FRONTIER)} sizes"
     if recipe is None:
-        return f"On average none {of} reaches {ENOUGH:.2f} %; {text}"
+        return f"None {of} averages {ENOUGH:.2f} %; {text}"
     size = designs.parameters(recipe)
-    return f"The smallest {of} to reach {ENOUGH:.2f} % on average has {size:,} parameters; {text}"
+    return f"The smallest {of} to average {ENOUGH:.2f} % has {size:,} parameters; {text}"

@@ -197,7 +197,7 @@ def sections() -> dict[str, str]:
         "speed-chain": speed.chain().markdown(),
         "speed-targets": speed.targets().markdown(),
         "loading": timings.ratios().markdown(),
-        "frontier": frontier.finding(),
+        "frontier": f"{frontier.finding()}.",
         "frontier-sizes": frontier.table().markdown(),
         "frontier-longer": frontier.longer().markdown(),
         "choices": choices.table(figures.STEP_NAMES).markdown(),
