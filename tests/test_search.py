@@ -194,7 +194,7 @@ def test_the_picture_shows_what_tells_most(told):
     assert (
         "24 networks" in figure.get_suptitle() and "24 trained to the end" in figure.get_suptitle()
     )
-    assert "sets the best 5 apart most is lr" in figure.get_suptitle()
+    assert "lr sets the best 5 apart most" in figure.get_suptitle()
 
 
 @pytest.mark.parametrize(

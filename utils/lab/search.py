@@ -237,7 +237,7 @@ def picture(found: optuna.Study, panels: int = 6) -> Figure:
     logarithmic = [titles[name] for name in chosen if getattr(drawn[name], "log", False)]
     tried = len(found.get_trials(deepcopy=False, states=[TrialState.PRUNED])) + len(trials)
     finding = f"{tried} networks of one size tried, {len(trials)} trained to the end: "
-    finding += f"what sets the best {_best(len(trials))} apart most is {chosen[0]}"
+    finding += f"{chosen[0]} sets the best {_best(len(trials))} apart most"
     return comparisons.study(values, finding, logarithmic)
 
 
