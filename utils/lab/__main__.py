@@ -151,10 +151,7 @@ def _race(repeats: int, record: bool) -> None:
 
 
 def _search(limit: int, trials: int) -> None:
-    try:
-        from utils.lab import search
-    except ModuleNotFoundError as error:
-        raise RuntimeError(f"{error}: pip install -e '.[search]'") from error
+    from utils.lab import search
 
     print(search.table(search.run(limit, trials)))
 
