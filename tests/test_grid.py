@@ -82,6 +82,17 @@ def test_a_killed_command_leaves_whole_runs_and_the_next_one_goes_on(tmp_path, r
     assert not psutil.wait_procs(workers, timeout=30)[1], "a worker outlived its command"
 
 
+def test_what_a_killed_command_was_writing_is_swept_up(tmp_path):
+    path = results.path_of(RECIPE, 0, tmp_path)
+    status = tmp_path / worker.RUNNING / f"{NAME}-{path.name}"
+    torn = [beside.with_name(f".{beside.name}.x1y2") for beside in (path, status)]
+    for file in torn:
+        file.parent.mkdir(parents=True)
+        file.write_text("{")
+    assert grid.run([NAME], [0], jobs=1, smoke=True, folder=tmp_path) == 1
+    assert path.exists() and not any(file.exists() for file in torn)
+
+
 def test_two_commands_at_once_share_the_work(tmp_path, reference):
     both = [command(tmp_path), command(tmp_path)]
     ends = [process.communicate(timeout=180) for process in both]

@@ -30,6 +30,12 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def sweep(path: Path) -> None:
+    """Remove what killed processes left of writing ``path``; for whoever alone may write it."""
+    for left in path.parent.glob(f".{path.name}.*"):
+        left.unlink(missing_ok=True)
+
+
 def write_json(content: dict, path: Path) -> None:
     """Write ``content`` to ``path``, whole or not at all."""
     with replacing(path) as temporary:

@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 from joblib.externals.loky import get_reusable_executor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
+from utils.files import sweep
 from utils.lab.worker import Job, work
 
 LOOK_EVERY_S = 2  # for workers that have joined a cluster
@@ -39,6 +40,8 @@ class Claims:
             lock.release()
             return False
         self._locks[job.name] = lock
+        for path in (job.path, job.status):
+            sweep(path)
         return True
 
     def drop(self, job: Job) -> None:
