@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from statistics import mean
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from utils import comparisons, data, models, plots, recipes
 from utils.lab import choices, designs, results, votes
@@ -51,7 +51,7 @@ def _row(limit: int, recipe: Recipe, smaller: Recipe | None) -> list:
         f"{models.count_multiply_adds(model) / 1e6:.2f}",
         mean_std(estimate(values), 3).replace(" ", "\u00a0"),
         f"{min(values):.2f}, {max(values):.2f}",
-        signed(paired_difference(*_paired(smaller, recipe))) if smaller else "",
+        signed(designs.paired(smaller, recipe)) if smaller else "",
         f"≥ {target:.2f}",
         designs.verdict(mean(values), target),
     ]
@@ -61,7 +61,8 @@ def longer() -> Table:
     """The same networks without the limit of 20 epochs, and what that adds."""
     rows = []
     for limit, recipe in LONG.items():
-        before, values = _paired(FRONTIER[limit], recipe)
+        sides = designs.both(FRONTIER[limit], recipe)
+        before, values = ([run["test_accuracy_last"] for run in side] for side in sides)
         rows.append(
             [
                 f"{limit:,}",
@@ -76,16 +77,6 @@ def longer() -> Table:
     columns = ["fewer than", "parameters", "epochs", "last epoch", "one a seed"]
     columns += ["these seeds in 20 epochs", "Δ [95 % interval]"]
     return Table(columns, rows)
-
-
-def _paired(before: Recipe, after: Recipe) -> tuple[list[float], list[float]]:
-    """The last epochs of two recipes, of the seeds that both are reported with."""
-    found = [
-        {run["seed"]: run["test_accuracy_last"] for run in results.reported(recipe.name)}
-        for recipe in (before, after)
-    ]
-    seeds = sorted(found[0].keys() & found[1].keys())
-    return tuple([one[seed] for seed in seeds] for one in found)
 
 
 def common() -> Table:
@@ -131,11 +122,13 @@ def published() -> Table:
 
     ``doubt`` says why a figure cannot stand beside the others.
     """
+    found = elsewhere()
+    ours = line([one["parameters"] for one in found])
     rows = [
         [
             f"{one['parameters']:,}",
             f"{one['accuracy']:.2f}",
-            f"{one['accuracy'] - line(one['parameters']):+.2f}",
+            f"{one['accuracy'] - height:+.2f}",
             f"[{one['source'].removeprefix('https://github.com/')}]({one['source']})"
             if one["source"].startswith("https://")
             else one["source"],
@@ -143,17 +136,18 @@ def published() -> Table:
             one["protocol"],
             one.get("doubt", ""),
         ]
-        for one in elsewhere()
+        for one, height in zip(found, ours, strict=True)
     ]
     columns = ["parameters", "accuracy", "less our line", "source", "where", "its epoch", "doubt"]
     return Table(columns, rows)
 
 
-def line(size: int) -> float:
-    """The line of the picture at ``size`` parameters: straight from size to size, in the
-    logarithm of the parameters."""
-    sizes = [math.log(designs.parameters(recipe)) for recipe in FRONTIER.values()]
-    return float(np.interp(math.log(size), sizes, [mean(last(r)) for r in FRONTIER.values()]))
+def line(sizes: ArrayLike) -> np.ndarray:
+    """The line of the picture at ``sizes``, numbers of parameters: straight from network to
+    network, in the logarithm of the parameters."""
+    known = [designs.parameters(recipe) for recipe in FRONTIER.values()]
+    heights = [mean(last(recipe)) for recipe in FRONTIER.values()]
+    return np.interp(np.log(sizes), np.log(known), heights)
 
 
 def mistakes() -> Mistakes:

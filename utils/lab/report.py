@@ -85,9 +85,7 @@ def experiments() -> Table:
 
 def difference(before: Recipe, after: Recipe) -> str:
     """Last-epoch test accuracy of ``after`` less that of ``before``, paired by seed."""
-    return signed(
-        paired_difference(results.last_accuracies(before.name), results.last_accuracies(after.name))
-    )
+    return signed(designs.paired(before, after))
 
 
 def targets() -> Table:
