@@ -10,7 +10,6 @@ from torch import nn
 
 from utils import (
     augmentation,
-    comparisons,
     data,
     loaders,
     models,
@@ -20,8 +19,9 @@ from utils import (
     schedules,
     training,
 )
-from utils.lab import race
-from utils.lab.statistics import estimate
+from utils.lab.report import comparisons
+from utils.lab.report.intervals import estimate
+from utils.lab.timing import race
 from utils.training import History, Mistakes
 
 IMAGES = torch.zeros(4, 28, 28, dtype=torch.uint8)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from utils import data, idx
+from utils import data, mnist_files
 
 
 def write_set(folder, train=40, test=20, prefix=""):
@@ -36,7 +36,7 @@ def no_download(monkeypatch):
     def refuse(root, md5):
         raise OSError("no network in this test")
 
-    monkeypatch.setattr(idx, "download_mnist", refuse)
+    monkeypatch.setattr(mnist_files, "download_mnist", refuse)
 
 
 # --------------------------------------------------------------------------- which set it is
@@ -169,7 +169,7 @@ def passes_for_mnist(tmp_path, monkeypatch, no_download):
     import hashlib
 
     folder = write_set(tmp_path / "MNIST" / "raw")
-    files = idx.four_files(folder).items()
+    files = mnist_files.four_files(folder).items()
     sums = {part: hashlib.md5(path.read_bytes()).hexdigest() for part, path in files}
     monkeypatch.setattr(data, "MNIST_MD5", sums)
     return folder
@@ -183,7 +183,7 @@ def test_any_of_the_four_files_damaged_is_named(request, tmp_path, no_download, 
     if name == "MNIST":
         folder, refusal = request.getfixturevalue("passes_for_mnist"), data.NoMnist
     else:
-        folder, refusal = write_set(tmp_path / name / "raw"), idx.UnusableSet
+        folder, refusal = write_set(tmp_path / name / "raw"), mnist_files.UnusableSet
     path = folder / file
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(refusal, match=f"{file} is broken: it"):
@@ -216,7 +216,7 @@ def test_swapped_training_and_test_images_of_another_set_are_noticed(tmp_path, n
     one, other = train.read_bytes(), test.read_bytes()
     train.write_bytes(other)
     test.write_bytes(one)
-    with pytest.raises(idx.UnusableSet, match="20 train images but 40 train labels"):
+    with pytest.raises(mnist_files.UnusableSet, match="20 train images but 40 train labels"):
         data.load("mnist", tmp_path)
 
 
@@ -224,7 +224,9 @@ def test_swapped_training_and_test_images_of_another_set_are_noticed(tmp_path, n
 def test_an_unreadable_file_is_named(tmp_path, no_download):
     folder = write_set(tmp_path / "KMNIST" / "raw")
     (folder / "train-images-idx3-ubyte").chmod(0)
-    with pytest.raises(idx.UnusableSet, match="train-images-idx3-ubyte cannot be read: Permission"):
+    with pytest.raises(
+        mnist_files.UnusableSet, match="train-images-idx3-ubyte cannot be read: Permission"
+    ):
         data.load("mnist", tmp_path)
 
 
@@ -233,7 +235,7 @@ def test_a_folder_in_a_files_place_is_named(tmp_path, no_download):
     path = folder / "train-images-idx3-ubyte"
     path.unlink()
     path.mkdir()
-    with pytest.raises(idx.UnusableSet, match="train-images-idx3-ubyte cannot be read"):
+    with pytest.raises(mnist_files.UnusableSet, match="train-images-idx3-ubyte cannot be read"):
         data.load("mnist", tmp_path)
 
 
@@ -259,7 +261,9 @@ def test_no_second_download_is_tried_where_the_first_failed(tmp_path, no_downloa
 def test_part_of_another_set_is_an_error_and_never_mnist(tmp_path, change):
     folder = write_set(tmp_path / "FashionMNIST" / "raw")
     change(folder / "t10k-labels-idx1-ubyte")
-    with pytest.raises(idx.UnusableSet, match=r"lacks test_labels: expected the four files"):
+    with pytest.raises(
+        mnist_files.UnusableSet, match=r"lacks test_labels: expected the four files"
+    ):
         data.load("auto", tmp_path)
 
 
@@ -284,8 +288,8 @@ def test_a_working_mirror_comes_first_and_nobody_waits_for_ever(tmp_path, monkey
     monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", ["http://dead/", "https://live/"])
     before = socket.getdefaulttimeout()
     with pytest.raises(RuntimeError, match="nothing there"):
-        idx.download_mnist(tmp_path, data.MNIST_MD5)
-    assert seen == [(["https://live/", "http://dead/"], idx.DOWNLOAD_TIMEOUT_S)]
+        mnist_files.download_mnist(tmp_path, data.MNIST_MD5)
+    assert seen == [(["https://live/", "http://dead/"], mnist_files.DOWNLOAD_TIMEOUT_S)]
     assert socket.getdefaulttimeout() == before and list(tmp_path.iterdir()) == []
 
 
@@ -302,7 +306,7 @@ def test_a_download_is_verified_and_leaves_all_or_nothing(tmp_path, monkeypatch)
 
     monkeypatch.setattr(torchvision.datasets.MNIST, "__init__", fake)
     with pytest.raises(RuntimeError, match="downloaded train-images-idx3-ubyte has md5"):
-        idx.download_mnist(tmp_path / "data", data.MNIST_MD5)
+        mnist_files.download_mnist(tmp_path / "data", data.MNIST_MD5)
     assert list((tmp_path / "data").iterdir()) == []
 
 
@@ -317,7 +321,7 @@ def test_a_verified_download_replaces_a_broken_set(tmp_path, monkeypatch):
     good = write_set(tmp_path / "good")
     sums = {
         part: hashlib.md5(path.read_bytes()).hexdigest()
-        for part, path in idx.four_files(good).items()
+        for part, path in mnist_files.four_files(good).items()
     }
     monkeypatch.setattr(data, "MNIST_MD5", sums)
     monkeypatch.setattr(torchvision.datasets.MNIST, "__init__", fake)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from utils import layers, models, plain, receptive_field, recipes
+from utils import layers, models, receptive_field, recipes, stages
 
 # The rows published with design B (its README), and those of its skeleton, which differ by the
 # batch-norm and dropout layers: layer type, output shape, parameters.
@@ -181,8 +181,8 @@ def build_plain(stages, **options):
 
 
 def test_an_entry_is_read_part_by_part():
-    entry = plain.Entry(16, kernel=5, stride=2, times=3, separable=True, residual=True)
-    assert plain.read("16k5s2x3dr/8") == [[entry], [plain.Entry(8)]]
+    entry = stages.Entry(16, kernel=5, stride=2, times=3, separable=True, residual=True)
+    assert stages.read("16k5s2x3dr/8") == [[entry], [stages.Entry(8)]]
 
 
 def test_a_separable_entry_is_a_filter_a_channel_and_a_mixture():

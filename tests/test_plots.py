@@ -7,7 +7,8 @@ import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from utils import comparisons, plots, recipes
+from utils import plots, recipes
+from utils.lab.report import comparisons
 from utils.training import Evaluation, History
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from utils import pretrained, recipes
-from utils.lab import results, weights
+from utils.lab.runs import results, weights
 
 RECIPE, DESKEWED = recipes.smoke(recipes.SPEEDRUN), recipes.smoke(recipes.FRONTIER[2000])
 

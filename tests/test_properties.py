@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from utils import data, idx, loaders, recipes, schedules
-from utils.lab import results
-from utils.lab.statistics import estimate, mcnemar, paired_difference
+from utils import data, loaders, mnist_files, recipes, schedules
+from utils.lab.report.intervals import estimate, mcnemar, paired_difference
+from utils.lab.runs import results
 
 hypothesis = pytest.importorskip("hypothesis", reason="needs the extra: pip install -e '.[test]'")
 from hypothesis import given, settings  # noqa: E402
@@ -50,11 +50,11 @@ def test_a_loader_gives_every_image_once_in_each_epoch(n, batch_size, seed, stoc
         assert torch.equal(torch.cat([y for _, y in batches]), seen.round().long() % 10)
 
 
-@given(st.binary(max_size=60), st.sampled_from(idx.PARTS))
+@given(st.binary(max_size=60), st.sampled_from(mnist_files.PARTS))
 def test_any_bytes_are_read_or_refused(content, part):
     try:
-        array = idx.parse(content, part, Path("some-file"))
-    except idx.UnusableSet as error:
+        array = mnist_files.parse(content, part, Path("some-file"))
+    except mnist_files.UnusableSet as error:
         assert "some-file is broken: it" in str(error)
     else:
         assert array.size > 0
@@ -66,7 +66,7 @@ def test_a_flipped_byte_in_a_label_file_changes_a_label_or_is_refused(at, flip):
     whole = struct.pack(">2I", 2049, 20) + labels
     damaged = bytearray(whole)
     damaged[min(at, len(whole) - 1)] ^= flip
-    reason = idx.what_is_wrong(bytes(damaged), "train_labels")
+    reason = mnist_files.what_is_wrong(bytes(damaged), "train_labels")
     if not reason:
         assert at >= 8, "a damaged header was not noticed"
         assert max(damaged[8:]) <= 9

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from utils import augmentation, loaders, models, recipes
-from utils.lab import grid, results
+from utils.lab.runs import grid, results
 
 # What each step's title allows it to change, and nothing else.
 ALLOWED = {

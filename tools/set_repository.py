@@ -10,7 +10,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-from utils.files import replacing
+from utils.support.files import replacing
 
 ROOT = Path(__file__).resolve().parent.parent
 FORM = re.compile(r"https://github\.com/[\w.-]+/[\w.-]+")

@@ -19,9 +19,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from utils import checks
-from utils.checks import SIDE
-from utils.names import look_up
+from utils.support import checks
+from utils.support.checks import SIDE
+from utils.support.lookup import look_up
 
 cv2.setNumThreads(0)  # its thread pool costs more than a 28 x 28 image takes
 

@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from utils import checks, idx
+from utils import mnist_files
+from utils.support import checks
 
 # Mean and standard deviation of the 60,000 training images, pixels scaled to 0..1.
 # Notebook 01 computes both from the data.
@@ -102,7 +103,7 @@ def load(source: str = "auto", root: str | Path | None = None) -> ImageSet:
     where there is no MNIST and no network falls back to the second and says so.
 
     Raises ``ValueError`` for an unknown source, ``NoMnist`` when no set can be had (the message
-    lists what was tried) and ``idx.UnusableSet`` when another set is damaged.
+    lists what was tried) and ``mnist_files.UnusableSet`` when another set is damaged.
     """
     if source not in SOURCES:
         raise ValueError(f"source={source!r} is not one of {', '.join(SOURCES)}")
@@ -136,19 +137,19 @@ def settle_source() -> ImageSet:
 
 
 def _load_or_download(root: Path) -> ImageSet:
-    folder = idx.find_folder(root)
+    folder = mnist_files.find_folder(root)
     tried = f"{root} does not hold MNIST/raw with the four files"
     if folder is not None:
         try:
             return _read(folder)
-        except idx.UnusableSet as error:
+        except mnist_files.UnusableSet as error:
             if not _promises_mnist(folder):
                 raise  # somebody's own set: neither download over it nor train on another
             tried = str(error)
     try:
         if os.environ.get("MNIST_OFFLINE"):
             raise OSError("switched off by MNIST_OFFLINE")
-        idx.download_mnist(root, MNIST_MD5)
+        mnist_files.download_mnist(root, MNIST_MD5)
     except (OSError, RuntimeError) as error:
         raise NoMnist(
             f"no MNIST: {tried}; download: {str(error).strip()}\n"
@@ -164,19 +165,19 @@ def _promises_mnist(folder: Path) -> bool:
 
 def _read(folder: Path) -> ImageSet:
     """Read the four files of ``folder`` and name the set by what its checksums say."""
-    files = idx.four_files(folder)
+    files = mnist_files.four_files(folder)
     arrays, sums = {}, {}
     for part, path in files.items():
-        content = idx.read_bytes(path)
+        content = mnist_files.read_bytes(path)
         sums[part] = hashlib.md5(content).hexdigest()
         if _promises_mnist(folder) and sums[part] != MNIST_MD5[part]:
-            reason = idx.what_is_wrong(content, part) or "its content differs from MNIST's"
-            raise idx.UnusableSet(
+            reason = mnist_files.what_is_wrong(content, part) or "its content differs from MNIST's"
+            raise mnist_files.UnusableSet(
                 f"{path} is broken: {reason} (md5 {sums[part]}, MNIST's is {MNIST_MD5[part]})"
             )
-        arrays[part] = idx.parse(content, part, path)
-    idx.check_pairs(arrays, folder)
-    name = "MNIST" if sums == MNIST_MD5 else f"{idx.set_name(folder)} (not MNIST)"
+        arrays[part] = mnist_files.parse(content, part, path)
+    mnist_files.check_pairs(arrays, folder)
+    name = "MNIST" if sums == MNIST_MD5 else f"{mnist_files.set_name(folder)} (not MNIST)"
     tensors = {
         part: torch.from_numpy(array if "images" in part else array.astype(np.int64))
         for part, array in arrays.items()

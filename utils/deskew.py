@@ -7,8 +7,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from utils import augmentation, checks, data
-from utils.checks import SIDE
+from utils import augmentation, data
+from utils.support import checks
+from utils.support.checks import SIDE
 
 TOGETHER = 5000  # images at a time: a map of every pixel takes 6 KB an image
 

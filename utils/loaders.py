@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from utils import checks
 from utils.data import MEAN, STD
+from utils.support import checks
 
 TOGETHER = 512  # images that are prepared at a time: more would leave the processor's caches
 

@@ -19,9 +19,10 @@ import torchsummary
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from utils import checks, layers
-from utils.names import look_up
-from utils.plain import plain
+from utils import layers
+from utils.stages import plain
+from utils.support import checks
+from utils.support.lookup import look_up
 
 
 def skeleton(**switches) -> layers.ConvNet:

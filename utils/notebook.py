@@ -14,12 +14,14 @@ import numpy as np
 import torch
 
 from utils import data, recipes, training
-from utils.files import write_json
-from utils.lab import designs, report, results, timings
-from utils.lab.statistics import estimate, mean_std, reaches
-from utils.names import look_up
+from utils.lab.report import designs, readme
+from utils.lab.report.intervals import estimate, mean_std, reaches
+from utils.lab.runs import results
+from utils.lab.timing import recorded as timings
 from utils.recipes import PUBLISHED, TARGETS, Recipe
-from utils.tables import Table
+from utils.support.files import write_json
+from utils.support.lookup import look_up
+from utils.support.tables import Table
 from utils.training import History
 
 
@@ -114,7 +116,7 @@ def gain(recipe: Recipe) -> str:
         raise ValueError(f"{recipe.name} is the first step: there is none before it")
     return (
         f"Step {recipe.name[:2]} less step {before.name[:2]}, in points, paired over "
-        f"{len(results.SEEDS)} seeds: {report.difference(before, recipe)}"
+        f"{len(results.SEEDS)} seeds: {readme.difference(before, recipe)}"
     )
 
 

@@ -2,7 +2,7 @@
 
 Each draws what it is handed; a table stands in where a picture would hide the numbers. Pictures
 of data or results take ``name``, the image set's name, and say so in their title where it is
-not MNIST. Pictures of many runs are in ``utils.comparisons``.
+not MNIST. Pictures of many runs are in ``utils.lab.report.readme.comparisons``.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor, nn
 
-from utils import canvas, checks, receptive_field
-from utils.canvas import BLUE, GREY, ORANGE, RED
-from utils.tables import Table
+from utils import plot_style, receptive_field
+from utils.plot_style import BLUE, GREY, ORANGE, RED
+from utils.support import checks
+from utils.support.tables import Table
 from utils.training import History, Mistakes
 
 
@@ -35,7 +36,7 @@ def sample_grid(images: Tensor, labels: Tensor, name: str, columns: int = 15) ->
     """The first images of every class, a row each: 0 to 4 on the left, 5 to 9 on the right."""
     checks.images(images, labels)
     checks.whole(3, columns=columns)
-    figure, axes = canvas.figure(5, columns, height=3.7)
+    figure, axes = plot_style.figure(5, columns, height=3.7)
     for digit in range(10):
         row, start = digit % 5, (digit // 5) * (columns // 2 + 1)
         members = (labels == digit).nonzero().flatten()[: columns // 2]
@@ -44,7 +45,7 @@ def sample_grid(images: Tensor, labels: Tensor, name: str, columns: int = 15) ->
     for cell in axes.flat:
         if not cell.images:
             cell.axis("off")
-    canvas.title(figure, "Ten classes, centred, one grey channel, 28 × 28 pixels", name)
+    plot_style.title(figure, "Ten classes, centred, one grey channel, 28 × 28 pixels", name)
     return figure
 
 
@@ -52,14 +53,14 @@ def class_spread(counts: dict[int, int], name: str) -> Figure:
     """A bar per class with its number of training images."""
     if not counts:
         raise ValueError("there are no counts to draw: data.class_counts(labels) gives them")
-    figure, axes = canvas.figure(height=3.2)
+    figure, axes = plot_style.figure(height=3.2)
     bars = axes.bar(list(counts), list(counts.values()), color=BLUE)
     axes.bar_label(bars, fmt="{:,.0f}", fontsize=9)
     axes.set(xlabel="digit", ylabel="training images", xticks=list(counts))
-    canvas.plain(axes)
+    plot_style.plain(axes)
     least, most = min(counts, key=counts.get), max(counts, key=counts.get)
     ratio = counts[most] / max(counts[least], 1)
-    canvas.title(
+    plot_style.title(
         figure, f"Nearly balanced: {most} is {ratio:.2f} times as frequent as {least}", name
     )
     return figure
@@ -80,12 +81,12 @@ def before_and_after(
     for label, images in rows:
         if not len(images) or len(images) != len(original):
             raise ValueError(f"{label}: {len(images)} images beside {len(original)} originals")
-    figure, axes = canvas.figure(len(rows), len(original), height=0.9 * len(rows) + 0.5)
+    figure, axes = plot_style.figure(len(rows), len(original), height=0.9 * len(rows) + 0.5)
     for line, (label, images) in zip(axes, rows, strict=True):
         for cell, image in zip(line, images, strict=True):
             _show_digit(cell, image)
         line[0].set_ylabel(label, rotation=0, ha="right", va="center", fontsize=9)
-    canvas.title(figure, finding, name)
+    plot_style.title(figure, finding, name)
     return figure
 
 
@@ -94,13 +95,13 @@ def before_and_after(
 
 def learning_rate(plans: dict[str, Sequence[float]], epochs: int) -> Figure:
     """The rate of every step over ``epochs``, a line per plan; the last plan is the one in use."""
-    figure, axes = canvas.figure(height=2.8)
+    figure, axes = plot_style.figure(height=2.8)
     styles = [{"ls": "--", "color": GREY}] * (len(plans) - 1) + [{"color": BLUE, "lw": 2}]
-    canvas.rates(axes, plans, epochs, styles)
+    plot_style.rates(axes, plans, epochs, styles)
     label, rates = list(plans.items())[-1]
     top = max(range(len(rates)), key=rates.__getitem__)
     after = f"{rates[top]:.3g} after {top * epochs / len(rates):.1f} epochs"
-    canvas.title(
+    plot_style.title(
         figure, f"{label}: {rates[0]:.3g} at first, at most {after}, {rates[-1]:.1g} at last"
     )
     return figure
@@ -110,13 +111,13 @@ def curves(history: History, name: str) -> Figure:
     """Loss and accuracy of train and test, per epoch."""
     if len(history) == 0:
         raise ValueError("the history is empty: no epoch was finished, so there is no curve")
-    figure, (left, right) = canvas.figure(1, 2, height=3.6)
+    figure, (left, right) = plot_style.figure(1, 2, height=3.6)
     epochs = range(1, len(history) + 1)
     train, test = {"color": ORANGE, "label": "train"}, {"color": BLUE, "label": "test"}
     left.plot(epochs, history.train_loss, "o-", markersize=3, **train)
     left.plot(epochs, history.test_loss, "s-", markersize=3, **test)
     left.set(xlabel="epoch")
-    canvas.log_loss(left)
+    plot_style.log_loss(left)
     right.plot(epochs, history.train_accuracy, "o-", markersize=3, **train)
     right.plot(epochs, history.test_accuracy, "s-", markersize=3, **test)
     floor = min(history.train_accuracy[1:] + history.test_accuracy[1:], default=0)
@@ -124,10 +125,12 @@ def curves(history: History, name: str) -> Figure:
     for axes in (left, right):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(frameon=False)
-        canvas.plain(axes)
+        plot_style.plain(axes)
     ahead = history.train_accuracy[-1] - history.test_accuracy[-1]
     lead = f"train {ahead:.2f} points above test" if ahead > 0 else f"test {-ahead:.2f} above train"
-    canvas.title(figure, f"Test accuracy ends at {history.test_accuracy[-1]:.2f} %, {lead}", name)
+    plot_style.title(
+        figure, f"Test accuracy ends at {history.test_accuracy[-1]:.2f} %, {lead}", name
+    )
     return figure
 
 
@@ -139,7 +142,7 @@ def confusion_matrix(labels: Tensor, predictions: Tensor, name: str) -> Figure:
     counts = _confusions(labels, predictions)
     mistakes = counts.copy()
     np.fill_diagonal(mistakes, 0)
-    figure, axes = canvas.figure(height=5.2)
+    figure, axes = plot_style.figure(height=5.2)
     sns.heatmap(
         mistakes,
         annot=np.where(counts > 0, counts.astype(str), ""),
@@ -158,7 +161,7 @@ def confusion_matrix(labels: Tensor, predictions: Tensor, name: str) -> Figure:
     finding = f"{mistakes.sum()} of {len(labels):,} wrong"
     if mistakes.any():
         finding += f"; most often a {true} taken for a {taken} ({mistakes.max()} times)"
-    canvas.title(figure, finding, name)
+    plot_style.title(figure, finding, name)
     return figure
 
 
@@ -205,7 +208,7 @@ def misclassified(
             f"a mistake stands at {int(mistakes.indices.max())}, there are {len(images)} images: "
             "hand over all that were tested"
         )
-    figure, axes = canvas.figure(rows, columns, squeeze=False, height=1.25 * rows + 0.5)
+    figure, axes = plot_style.figure(rows, columns, squeeze=False, height=1.25 * rows + 0.5)
     order = mistakes.probabilities.argsort(descending=True)[: rows * columns].tolist()
     for cell in axes.flat:
         cell.axis("off")
@@ -219,7 +222,7 @@ def misclassified(
     finding = finding or (
         f"{len(mistakes)} of {len(images):,} wrong, {sure} of them with over 90 % certainty"
     )
-    canvas.title(figure, f"{finding} (true → predicted, its probability)", name)
+    plot_style.title(figure, f"{finding} (true → predicted, its probability)", name)
     return figure
 
 
@@ -231,7 +234,7 @@ def network(model: nn.Module) -> Figure:
     rows = receptive_field.rows(model)
     stages = [("input", rows[0].n_in, rows[0].ch_in, 1, None)]
     stages += [(_short(row), row.n_out, row.ch_out, row.r_out, row) for row in rows]
-    figure, axes = canvas.figure(height=3.4)
+    figure, axes = plot_style.figure(height=3.4)
     for x, (label, n, channels, field, row) in enumerate(stages):
         color = GREY if row is None else BLUE if "conv" in label else ORANGE
         axes.add_patch(Rectangle((x - 0.3, -n / 2), 0.6, n, color=color, alpha=0.85, lw=0))
@@ -241,7 +244,7 @@ def network(model: nn.Module) -> Figure:
     axes.set(xlim=(-0.6, len(stages) - 0.4), ylim=(-26, 18.5))
     axes.axis("off")
     parameters = sum(p.numel() for p in model.parameters())
-    canvas.title(
+    plot_style.title(
         figure,
         f"{parameters:,} parameters; one output sees {rows[-1].r_out} × {rows[-1].r_out} pixels"
         " (channels × side²; RF: receptive field)",
@@ -262,7 +265,7 @@ def receptive_field_growth(model: nn.Module, image: Tensor, name: str) -> Figure
         raise ValueError(f"the image is {list(image.shape)}, expected [28, 28]")
     rows = receptive_field.rows(model)
     fields = sorted({row.r_out for row in rows})
-    figure, axes = canvas.figure(1, len(fields), height=1.9)
+    figure, axes = plot_style.figure(1, len(fields), height=1.9)
     for cell, field in zip(np.atleast_1d(axes), fields, strict=True):
         _show_digit(cell, image, extent=(0, 28, 28, 0))
         side = min(field, 28)
@@ -273,5 +276,5 @@ def receptive_field_growth(model: nn.Module, image: Tensor, name: str) -> Figure
         layers = [at for at, row in enumerate(rows, 1) if row.r_out == field]
         which = f"layer {layers[0]}" if len(layers) == 1 else f"layers {layers[0]}–{layers[-1]}"
         cell.set_xlabel(f"{field} × {field}\n{which}", fontsize=8.5)
-    canvas.title(figure, f"From {fields[0]} to {fields[-1]} pixels: what one unit sees", name)
+    plot_style.title(figure, f"From {fields[0]} to {fields[-1]} pixels: what one unit sees", name)
     return figure

@@ -13,11 +13,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from utils import checks, data, loaders, recipes
+from utils import data, loaders, recipes
 from utils.deskew import set_upright
-from utils.names import look_up
+from utils.support import checks, paths
+from utils.support.lookup import look_up
 
-FOLDER = Path(__file__).resolve().parents[1] / "assets" / "weights"
+FOLDER = paths.ASSETS / "weights"
 
 
 class FromPixels(nn.Module):

@@ -13,7 +13,7 @@ from dataclasses import astuple, dataclass, fields
 import torch
 from torch import Tensor, nn
 
-from utils.tables import Table
+from utils.support.tables import Table
 
 SPATIAL = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)
 

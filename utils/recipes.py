@@ -11,8 +11,9 @@ from torch.optim import SGD, Adam, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from utils import augmentation, checks, data, deskew, layers, loaders, models, schedules, training
-from utils.names import look_up
+from utils import augmentation, data, deskew, layers, loaders, models, schedules, training
+from utils.support import checks
+from utils.support.lookup import look_up
 
 EVALUATION_BATCH = 1000
 OPTIMIZERS = {"sgd": "with momentum", "adam": "with momentum as its first beta"}

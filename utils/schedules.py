@@ -22,8 +22,8 @@ from torch.optim.lr_scheduler import (
     StepLR,
 )
 
-from utils import checks
-from utils.names import look_up
+from utils.support import checks
+from utils.support.lookup import look_up
 
 
 def constant(optimizer: Optimizer, steps: int) -> LRScheduler:

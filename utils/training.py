@@ -23,8 +23,9 @@ from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
-from utils import checks, memory, schedules
-from utils.tables import Table
+from utils import schedules
+from utils.support import checks, memory
+from utils.support.tables import Table
 
 # Steps between two looks at the numbers. A look makes a GPU wait for its queue, and on a CPU it
 # takes as long as a tenth of a small network's step.

@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 
 from utils import data, recipes, training
-from utils.files import write_json
-from utils.lab import choices, grid, overview, report, results, timings
+from utils.lab.report import readme, status
+from utils.lab.runs import grid, results, validation
+from utils.lab.timing import recorded
+from utils.support.files import write_json
 
 
 def seeds(text: str) -> list[int]:
@@ -122,25 +124,26 @@ def _machines(chosen: argparse.Namespace) -> dict:
 
 
 def _bench(repeats: int, batch_sizes: list[int], record: bool) -> None:
-    from utils.lab import benchmark  # here: torchvision takes a second to import
+    from utils.lab.timing import loading  # here: torchvision takes a second to import
 
     images, device = data.load(), training.default_device()
     if record:
-        timings.check_recordable(images, device, repeats)
-    images = benchmark.share(images)
-    loading = benchmark.measure(
+        recorded.check_recordable(images, device, repeats)
+    images = loading.share(images)
+    loading = loading.measure(
         repeats=repeats, batch_sizes=batch_sizes, images=images, device=device
     )
     measured = {"loading": loading}
     if record:
-        measured["recipes"] = benchmark.measure_recipes(repeats=repeats, images=images)
-    path = timings.PATH if record else Path("build") / timings.PATH.name
+        measured["recipes"] = loading.measure_recipes(repeats=repeats, images=images)
+    path = recorded.PATH if record else Path("build") / recorded.PATH.name
     write_json(measured, path)
-    print(f"{timings.table(loading)}\n\n{timings.ratios(loading)}\n\n{path}")
+    print(f"{recorded.table(loading)}\n\n{recorded.ratios(loading)}\n\n{path}")
 
 
 def _race(repeats: int, record: bool) -> None:
-    from utils.lab import race, speed
+    from utils.lab.report import speed
+    from utils.lab.timing import race
 
     device = training.default_device()
     measured = race.measure(repeats=repeats, device=device)
@@ -161,8 +164,8 @@ def _weights(names: list[str]) -> None:
         import onnxscript  # noqa: F401  # torch.onnx needs it, after minutes of training
     except ModuleNotFoundError as error:
         raise RuntimeError(f"{error}: pip install -e '.[weights]'") from error
-    from utils.lab import weights
-    from utils.lab.worker import images_of
+    from utils.lab.runs import weights
+    from utils.lab.runs.job import images_of
 
     chosen = [recipes.get(name) for name in names]
     for recipe in chosen:
@@ -182,12 +185,12 @@ def main(arguments: list[str] | None = None) -> int:
             )
         elif chosen.command == "choose":
             recipe = recipes.get(chosen.name)
-            parsed = [choices.parse(recipe, text) for text in chosen.tried]
+            parsed = [validation.parse(recipe, text) for text in chosen.tried]
             tried = dict(parsed)
             if len(tried) < len(parsed):
                 raise ValueError("a setting is tried twice: list its values once, lr=0.05,0.1")
-            choices.run(recipe, tried, chosen.seeds, **_machines(chosen))
-            print(choices.table([recipe.name]))
+            validation.run(recipe, tried, chosen.seeds, **_machines(chosen))
+            print(validation.table([recipe.name]))
         elif chosen.command == "notebooks":
             from utils.lab import notebooks  # here: recording runs needs no Jupyter
 
@@ -204,13 +207,13 @@ def main(arguments: list[str] | None = None) -> int:
         elif chosen.command == "weights":
             _weights(chosen.names)
         elif chosen.command == "report":
-            report.write()
+            readme.write()
         elif chosen.command == "show":
-            print(overview.show(chosen.name))
+            print(status.show(chosen.name))
         elif chosen.command == "compare":
-            print(overview.compare(chosen.before, chosen.after))
+            print(status.compare(chosen.before, chosen.after))
         else:
-            print(overview.listing())
+            print(status.listing())
     except (ValueError, RuntimeError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

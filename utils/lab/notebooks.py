@@ -21,13 +21,14 @@ from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 
 from utils import data, recipes
-from utils.files import replacing
-from utils.lab import report, results
-from utils.lab.statistics import estimate, mean_std
-from utils.tables import Table
+from utils.lab.report import readme
+from utils.lab.report.intervals import estimate, mean_std
+from utils.lab.runs import results
+from utils.support.files import replacing
+from utils.support.tables import Table
 
-FOLDER = report.ROOT / "notebooks"
-BUILD = report.ROOT / "build"
+FOLDER = readme.ROOT / "notebooks"
+BUILD = readme.ROOT / "build"
 CELL_TIMEOUT_S = 3600
 
 
@@ -171,7 +172,7 @@ def outcome(out: Path) -> Table:
         rows.append(
             [
                 recipe.name,
-                report.change_in_words(recipe) if recipe in recipes.STEPS else recipe.title,
+                readme.change_in_words(recipe) if recipe in recipes.STEPS else recipe.title,
                 found["data"],
                 f"{found['train']:.2f}",
                 f"{found['last']:.2f}",

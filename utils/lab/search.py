@@ -21,11 +21,13 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from utils import checks, comparisons, data, models, recipes, training
-from utils.lab import results
-from utils.lab.worker import images_of
+from utils import data, models, recipes, training
+from utils.lab.report import comparisons
+from utils.lab.runs import results
+from utils.lab.runs.job import images_of
 from utils.recipes import Recipe
-from utils.tables import Table
+from utils.support import checks
+from utils.support.tables import Table
 
 FOLDER = results.FOLDER.parent / "search"
 EPOCHS = 10

@@ -1,0 +1,48 @@
+"""Slow tier, ``pytest -m slow``: what needs minutes and an otherwise idle machine."""
+
+import dataclasses
+import time
+
+import joblib
+import pytest
+import torch
+
+from utils import recipes
+from utils.lab.runs import grid, job
+
+RUNS = 4
+RECIPE = dataclasses.replace(recipes.get("03_augmentation"), epochs=2)
+
+
+def jobs(folder, threads: int) -> list[job.Job]:
+    folder = folder / RECIPE.name
+    return [
+        job.Job(f"run {n}", RECIPE, n, "mnist", threads, folder / f"seed-{n}.json")
+        for n in range(RUNS)
+    ]
+
+
+def one_after_another(folder, threads: int) -> float:
+    started = time.perf_counter()
+    for task in jobs(folder, threads):
+        _, outcome = job.work(task, parent=None)
+        assert isinstance(outcome, dict), outcome
+    return time.perf_counter() - started
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(joblib.cpu_count() != 2, reason="the figures are for 2 cores")
+def test_the_grid_keeps_both_cores_busy(tmp_path, mnist):
+    """1.7 times the runs per hour of one core, once the workers stand.
+
+    And more than torch's own two threads get out of both: they share the work of each batch,
+    which leaves one of them waiting a good part of the time.
+    """
+    grid.run(["01_skeleton"], [0, 1], smoke=True, folder=tmp_path / "warm")  # starts the workers
+    started = time.perf_counter()
+    assert grid.record(jobs(tmp_path / "grid", threads=1)) == RUNS
+    together = time.perf_counter() - started
+    one_thread = one_after_another(tmp_path, 1) / together
+    default = one_after_another(tmp_path, torch.get_num_threads()) / together
+    print(f"\nin {together:.0f} s: {one_thread:.2f} times one thread, {default:.2f} the default")
+    assert one_thread >= 1.7 and default >= 1.15

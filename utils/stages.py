@@ -1,0 +1,134 @@
+"""Networks of our own: convolutions in a row, as a line of text lists them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from torch import nn
+
+from utils import layers
+from utils.support import checks
+from utils.support.lookup import look_up
+
+ENTRY = re.compile(r"(\d+)(?:k(\d+))?(?:s(\d+))?(?:x(\d+))?(d?)(r?)")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One convolution of the text: ``16k5s2x2dr`` names every part of it.
+
+    16 channels, a ``kernel`` of 5 x 5, ``stride`` 2, applied two ``times`` with the same weights,
+    ``separable`` into one filter a channel and a 1x1 convolution, ``residual`` around it.
+    """
+
+    channels: int
+    kernel: int = 3
+    stride: int = 1
+    times: int = 1
+    separable: bool = False
+    residual: bool = False
+
+
+def plain(
+    *,
+    stages: str = "8-8/12-12/16-16",
+    head: str = "mean",
+    unpadded: bool = False,
+    bias: bool = False,
+    activation: str = "relu",
+    batch_norm: bool,
+    dropout: float,
+) -> layers.ConvNet:
+    """Ours: 3x3 convolutions, each followed by batch norm and an ``activation``, and a ``head``.
+
+    ``stages="8-8/12-12/16-16"`` lists their channels; each stroke is a 2x2 max-pool and the
+    dropout. The pool comes before norm and activation, which then have a quarter of the values.
+    ``16k5s2`` has a 5x5 kernel and stride 2; see ``Entry`` for the rest. Maps keep their side
+    unless ``unpadded``. ``bias`` gives every convolution one, before the norm. Raises
+    ``ValueError`` for stages that cannot be read or built, and for an unknown head or activation.
+    """
+    look_up("activation", activation, layers.ACTIVATIONS)
+    switches = {"batch_norm": batch_norm, "dropout": dropout}
+    found, channels, side = [], 1, checks.SIDE
+    listed = read(stages)
+    for stage in listed:
+        for place, entry in enumerate(stage, 1):
+            pooled = place == len(stage) and stage is not listed[-1]
+            padding = 0 if unpadded else entry.kernel // 2
+            convolve = _convolution(entry, channels, padding, bias, stages)
+            for turn in range(1, entry.times + 1):
+                side = (side + 2 * padding - entry.kernel) // entry.stride + 1
+                pools = pooled and turn == entry.times
+                side = side // 2 if pools else side
+                if side < 1:
+                    raise ValueError(
+                        f"stages={stages!r} leave no map after {entry.channels} channels"
+                    )
+                found += _layers(entry, convolve, activation, pools, switches)
+            channels = entry.channels
+    return layers.ConvNet(*found, *look_up("head", head, HEADS)(channels, side))
+
+
+def _convolution(entry: Entry, channels: int, padding: int, bias: bool, stages: str) -> list:
+    """The convolution of an entry, or the two of a separable one."""
+    kept = (entry.channels, entry.stride, 2 * padding + 1) == (channels, 1, entry.kernel)
+    if (entry.times > 1 or entry.residual) and not kept:
+        raise ValueError(
+            f"stages={stages!r}: what is applied again or added to its input must keep its shape, "
+            f"but {channels} channels become {entry.channels} at stride {entry.stride} and "
+            f"padding {padding}"
+        )
+    size = (entry.kernel, entry.stride, padding)
+    if not entry.separable:
+        return [nn.Conv2d(channels, entry.channels, *size, bias=bias)]
+    each = nn.Conv2d(channels, channels, *size, groups=channels, bias=False)
+    return [each, nn.Conv2d(channels, entry.channels, 1, bias=bias)]
+
+
+def _layers(entry: Entry, convolve: list, activation: str, pools: bool, switches: dict) -> list:
+    """One application of an entry: the convolution and what follows it."""
+    if not entry.residual:
+        order = f"pool norm {activation} drop" if pools else f"norm {activation}"
+        return [*convolve, *layers.following(entry.channels, order=order, **switches)]
+    within = layers.following(entry.channels, order=f"norm {activation}", **switches)
+    order = "pool drop" if pools else ""
+    after = layers.following(entry.channels, order=order, **switches)
+    return [layers.Residual(*convolve, *within), *after]
+
+
+def read(stages: str) -> list[list[Entry]]:
+    """The entries, stage by stage; ``ValueError`` where the text is not like that."""
+    return [[_entry(text, stages) for text in stage.split("-")] for stage in stages.split("/")]
+
+
+def _entry(text: str, stages: str) -> Entry:
+    match = ENTRY.fullmatch(text)
+    if not match:
+        raise ValueError(f"stages={stages!r}: {text!r} is not like 16 or 16k5s2x2dr")
+    *sizes, separable, residual = match.groups()
+    sizes = [int(size or default) for size, default in zip(sizes, (0, 3, 1, 1), strict=True)]
+    if min(sizes) < 1:
+        raise ValueError(f"stages={stages!r}: a size in {text!r} is 0, expected at least 1")
+    return Entry(*sizes, bool(separable), bool(residual))
+
+
+def mean(channels: int, side: int) -> list[nn.Module]:
+    """A 1x1 classifier, and the mean of each of its ten maps."""
+    return [nn.Conv2d(channels, 10, 1), nn.AdaptiveAvgPool2d(1)]
+
+
+def largest(channels: int, side: int) -> list[nn.Module]:
+    """The largest value of every channel, and a classifier of those."""
+    return [nn.MaxPool2d(side), nn.Conv2d(channels, 10, 1)]
+
+
+def position(channels: int, side: int) -> list[nn.Module]:
+    """A learned weight for every place of every channel, and a classifier of the sums."""
+    return [
+        nn.Conv2d(channels, channels, side, groups=channels, bias=False),
+        nn.Conv2d(channels, 10, 1),
+    ]
+
+
+HEADS = {head.__name__: head for head in (mean, largest, position)}
