@@ -15,10 +15,11 @@ from utils import (
     models,
     plots,
     receptive_field,
-    recipes,
     schedules,
     training,
 )
+from utils.experiments import catalogue
+from utils.experiments.steps import SKELETON, previous
 from utils.lab.report import comparisons
 from utils.lab.report.intervals import estimate
 from utils.lab.timing import race
@@ -52,7 +53,7 @@ def fit(train=BATCHES, test=BATCHES, model=MODEL, **options):
 
 
 def recipe(**changes):
-    return dataclasses.replace(recipes.SKELETON, **changes)
+    return dataclasses.replace(SKELETON, **changes)
 
 
 def mistakes(index: int) -> Mistakes:
@@ -214,8 +215,8 @@ WRONG_CALLS = {
     "race": (lambda: race.measure(repeats=0), "repeats=0 is not a whole number"),
     "histories": (lambda: comparisons.seed_curves([History()], ""), "the histories are empty"),
     # recipes
-    "recipe": (lambda: recipes.get("02_regularisation"), "did you mean '02_regularization'"),
-    "not a step": (lambda: recipes.previous(recipe(lr=0.1)), "01_skeleton is none of the steps"),
+    "recipe": (lambda: catalogue.recipe("02_regularisation"), "did you mean '02_regularization'"),
+    "not a step": (lambda: previous(recipe(lr=0.1)), "01_skeleton is none of the steps"),
     "statistics": (lambda: estimate(np.ones((2, 2))), r"values of shape \[2, 2\]"),
 }
 

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from utils import deskew, recipes
+from utils import deskew
+from utils.experiments.steps import SKELETON
+from utils.run import prepare
 
 
 def slope(image) -> float:
@@ -57,9 +59,9 @@ def test_images_are_independent_of_each_other(digits, monkeypatch):
 
 def test_a_recipe_shows_its_network_upright_digits(digits):
     few = digits.subset(300, 100)
-    recipe = recipes.step(recipes.SKELETON, "x", "x", deskew=True)
-    setup = recipes.prepare(recipe, few, 0, "cpu")
-    plain = recipes.prepare(recipes.SKELETON, deskew.deskewed(few), 0, "cpu")
+    recipe = STEP(SKELETON, "x", "x", deskew=True)
+    setup = prepare(recipe, few, 0, "cpu")
+    plain = prepare(SKELETON, deskew.deskewed(few), 0, "cpu")
     for found, expected in zip(setup.train_loader, plain.train_loader, strict=True):
         assert torch.equal(found[0], expected[0]) and torch.equal(found[1], expected[1])
     (x, _), *_ = setup.test_loader
@@ -74,7 +76,7 @@ def test_other_images_are_refused():
 
 def test_a_teacher_sees_the_same_digits(digits):
     with pytest.raises(ValueError, match="sees other images"):
-        recipes.step(recipes.SKELETON, "x", "x", deskew=True, teacher="speedrun")
+        STEP(SKELETON, "x", "x", deskew=True, teacher="speedrun")
 
 
 def test_it_is_a_shear_of_rows():

@@ -3,7 +3,10 @@
 import pytest
 import torch
 
-from utils import layers, models, receptive_field, recipes, stages
+from utils import layers, models, receptive_field, stages
+from utils.experiments import catalogue
+from utils.experiments.published import DESIGN_E1
+from utils.recipes import Recipe, build_model
 
 # The rows published with design B (its README), and those of its skeleton, which differ by the
 # batch-norm and dropout layers: layer type, output shape, parameters.
@@ -106,13 +109,13 @@ def test_the_skeleton_prints_the_same_rows_without_what_regularizes():
 @pytest.mark.parametrize("name", PRINTED)
 def test_a_published_design_prints_the_published_rows(name):
     rows, parameters = PRINTED[name]
-    printed = models.summary(recipes.build_model(recipes.get(name)))
+    printed = models.summary(build_model(catalogue.recipe(name)))
     assert printed_rows(printed) == published_rows(rows)
     assert f"Total params: {parameters:,}" in printed
 
 
 def test_our_stand_in_for_design_e1_has_its_size():
-    assert 5200 <= models.count_parameters(recipes.build_model(recipes.DESIGN_E1)) <= 5400
+    assert 5200 <= models.count_parameters(build_model(DESIGN_E1)) <= 5400
 
 
 @pytest.mark.parametrize("name", models.MODELS)
@@ -258,7 +261,7 @@ def test_stages_and_a_head_are_the_plain_networks(settings):
     with pytest.raises(
         ValueError, match="'plain' needs stages and a head, the others have neither"
     ):
-        recipes.Recipe("x", "x", **settings)
+        Recipe("x", "x", **settings)
 
 
 def test_hidden_relus_stand_where_the_design_has_them():
@@ -280,7 +283,7 @@ def test_multiply_adds_by_hand():
     convolutions = [(26, 1, 12, 3), (24, 12, 14, 3), (12, 14, 10, 1), (10, 10, 14, 3)]
     convolutions += [(8, 14, 14, 3), (6, 14, 16, 3), (4, 16, 16, 3), (1, 16, 10, 1)]
     by_hand = sum(side**2 * before * after * k**2 for side, before, after, k in convolutions)
-    assert models.count_multiply_adds(regularized()) == by_hand
+    assert models.count_macs(regularized()) == by_hand
 
 
 @pytest.mark.parametrize(("network", "parameters"), [(bare, 9264), (regularized, 9436)])

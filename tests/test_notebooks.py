@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from utils import recipes
+from utils.experiments.steps import STEPS
 
 ROOT = Path(__file__).resolve().parents[1]
 PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -35,7 +35,7 @@ def prose(notebook):
 
 
 def test_every_step_has_its_notebook():
-    steps = [recipe.name for recipe in recipes.STEPS]
+    steps = [recipe.name for recipe in STEPS]
     assert [*steps, "05_published_designs", "06_speed", "07_frontier"] == NAMES
 
 

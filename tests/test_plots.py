@@ -7,8 +7,10 @@ import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from utils import plots, recipes
+from utils import plots
+from utils.experiments.steps import REGULARIZATION, SKELETON
 from utils.lab.report import comparisons
+from utils.recipes import build_model
 from utils.training import Evaluation, History
 
 
@@ -36,7 +38,7 @@ def answers(labels):
 def pictures(digits, name):
     images, labels = digits.test_images, digits.test_labels
     found = answers(labels)
-    model = recipes.build_model(recipes.REGULARIZATION)
+    model = build_model(REGULARIZATION)
     return {
         "sample_grid": plots.sample_grid(images, labels, name),
         "class_spread": plots.class_spread({d: 100 + d for d in range(10)}, name),
@@ -61,7 +63,7 @@ def on_another(digits):
 
 
 def of_no_set():
-    model = recipes.build_model(recipes.SKELETON)
+    model = build_model(SKELETON)
     return {
         "learning_rate": plots.learning_rate(
             {"constant": [0.1] * 4, "falling": [0.2, 0.1, 0.05, 0.01]}, 2

@@ -3,10 +3,14 @@
 import pytest
 import torch
 
-from utils import pretrained, recipes
+from utils import pretrained
+from utils.experiments import catalogue
+from utils.experiments.frontier import FRONTIER
+from utils.experiments.speed import SPEEDRUN
 from utils.lab.runs import results, weights
+from utils.run import prepare, smoke
 
-RECIPE, DESKEWED = recipes.smoke(recipes.SPEEDRUN), recipes.smoke(recipes.FRONTIER[2000])
+RECIPE, DESKEWED = smoke(SPEEDRUN), smoke(FRONTIER[2000])
 
 
 @pytest.fixture(scope="module")
@@ -15,9 +19,7 @@ def made(digits, tmp_path_factory):
     few = digits.subset(400, 200)
     folder = tmp_path_factory.mktemp("weights")
     recorded = {
-        recipe.name: recipes.prepare(recipe, few, weights.SEED, "cpu")
-        .fit(verbose=False)
-        .test_accuracy
+        recipe.name: prepare(recipe, few, weights.SEED, "cpu").fit(verbose=False).test_accuracy
         for recipe in (RECIPE, DESKEWED)
     }
     for recipe in (RECIPE, DESKEWED):
@@ -96,7 +98,7 @@ def test_a_network_without_weights_is_named(made):
 
 
 def test_every_size_has_its_weights():
-    for recipe in recipes.FRONTIER.values():
+    for recipe in FRONTIER.values():
         assert recipe.name in pretrained.saved()
         assert (pretrained.FOLDER / f"{recipe.name}.onnx").exists()
 
@@ -110,7 +112,7 @@ def test_a_damaged_file_is_named(tmp_path):
 @pytest.mark.parametrize("name", pretrained.saved())
 def test_the_committed_weights_are_the_recorded_runs(name, mnist):
     network = pretrained.load(name)
-    run = results.recorded(recipes.get(name))[weights.SEED]
+    run = results.recorded(catalogue.recipe(name))[weights.SEED]
     assert pretrained.accuracy(network, mnist) == pytest.approx(run["test_accuracy_last"])
 
 

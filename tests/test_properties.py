@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from utils import data, loaders, mnist_files, recipes, schedules
+from utils import data, loaders, mnist_files, schedules
+from utils.experiments.recorded import BadResult, path_of
+from utils.experiments.steps import SKELETON
 from utils.lab.report.intervals import estimate, mcnemar, paired_difference
 from utils.lab.runs import results
 
@@ -74,25 +76,25 @@ def test_a_flipped_byte_in_a_label_file_changes_a_label_or_is_refused(at, flip):
 
 @given(st.floats(0, 1))
 def test_a_result_cut_anywhere_is_refused(tmp_path_factory, share):
-    source = results.path_of(recipes.SKELETON, 0)
+    source = path_of(SKELETON, 0)
     text = source.read_text()
     cut = min(int(share * len(text)), len(text.rstrip()) - 1)
     path = tmp_path_factory.mktemp("cut") / "seed-0.json"
     path.write_text(text[:cut])
-    with pytest.raises(results.BadResult, match=r"seed-0\.json cannot be read"):
-        results.read(path, recipes.SKELETON, 0)
+    with pytest.raises(BadResult, match=r"seed-0\.json cannot be read"):
+        results.read(path, SKELETON, 0)
 
 
 @given(st.data())
 def test_a_result_with_any_number_changed_is_refused(tmp_path_factory, draw):
-    result = json.loads(results.path_of(recipes.SKELETON, 0).read_text())
+    result = json.loads(path_of(SKELETON, 0).read_text())
     part = draw.draw(st.sampled_from(["train_loss", "test_loss", "test_correct", "seconds", "lr"]))
     at = draw.draw(st.integers(0, len(result["history"][part]) - 1))
     result["history"][part][at] += draw.draw(st.sampled_from([1, -1, 0.001]))
     path = tmp_path_factory.mktemp("changed") / "seed-0.json"
     path.write_text(json.dumps(result))
-    with pytest.raises(results.BadResult, match="edited since it was recorded"):
-        results.read(path, recipes.SKELETON, 0)
+    with pytest.raises(BadResult, match="edited since it was recorded"):
+        results.read(path, SKELETON, 0)
 
 
 @given(ACCURACIES)
@@ -127,4 +129,4 @@ def test_a_schedule_never_exceeds_its_rate(name, epochs, steps_per_epoch):
 @given(st.sampled_from(["batch_size", "epochs"]), st.integers(max_value=0))
 def test_no_recipe_has_a_size_below_one(name, value):
     with pytest.raises(ValueError, match=f"{name}={value} is not a whole number of at least 1"):
-        dataclasses.replace(recipes.SKELETON, **{name: value})
+        dataclasses.replace(SKELETON, **{name: value})

@@ -6,7 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from utils import receptive_field, recipes
+from utils import receptive_field
+from utils.experiments.steps import REGULARIZATION, SKELETON, STEPS
+from utils.recipes import build_model
 
 # n_in n_out ch_in ch_out padding kernel stride j_in j_out r_in r_out (design E's README)
 PUBLISHED_E = """
@@ -40,9 +42,9 @@ def test_the_table_is_the_published_one(pool):
     assert [astuple(row)[1:] for row in receptive_field.rows(design_e(pool))] == expected
 
 
-@pytest.mark.parametrize("recipe", recipes.STEPS, ids=lambda recipe: recipe.name)
+@pytest.mark.parametrize("recipe", STEPS, ids=lambda recipe: recipe.name)
 def test_the_gradient_sees_what_the_arithmetic_says(recipe):
-    model = recipes.build_model(recipe)
+    model = build_model(recipe)
     expected = [row.r_out for row in receptive_field.rows(model)]
     assert receptive_field.measured(model) == expected
     assert receptive_field.final(model) == 28
@@ -57,7 +59,7 @@ def test_padding_and_stride_by_hand():
 
 
 def test_measuring_leaves_the_model_as_it_was():
-    model = recipes.build_model(recipes.REGULARIZATION).train()
+    model = build_model(REGULARIZATION).train()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     receptive_field.measured(model)
     assert model.training and not any(layer._forward_hooks for layer in model.modules())
@@ -65,6 +67,6 @@ def test_measuring_leaves_the_model_as_it_was():
 
 
 def test_the_table_has_the_published_columns():
-    head = str(receptive_field.table(recipes.build_model(recipes.SKELETON))).splitlines()[0]
+    head = str(receptive_field.table(build_model(SKELETON))).splitlines()[0]
     expected = "operation n_in n_out ch_in ch_out padding kernel stride j_in j_out r_in r_out"
     assert head.replace("|", " ").split() == expected.split()

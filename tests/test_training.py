@@ -9,7 +9,9 @@ from torch import nn
 from torch.optim.lr_scheduler import LambdaLR, OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from utils import recipes, training
+from utils import training
+from utils.experiments.steps import LR_SCHEDULE, REGULARIZATION
+from utils.run import prepare
 
 
 class Batches(list):
@@ -136,11 +138,11 @@ def test_a_schedule_per_step_advances_after_every_step():
 
 
 def test_the_same_seed_gives_the_same_run_bit_for_bit(digits):
-    recipe = recipes.step(recipes.LR_SCHEDULE, "short", "short", epochs=2)
+    recipe = STEP(LR_SCHEDULE, "short", "short", epochs=2)
     few = digits.subset(640, 200)
     runs = []
     for seed in (0, 0, 1):
-        setup = recipes.prepare(recipe, few, seed, "cpu")
+        setup = prepare(recipe, few, seed, "cpu")
         history = setup.fit(verbose=False)
         runs.append((history.train_loss, setup.model.state_dict()))
     (first, weights), (again, same), (other, _) = runs
@@ -149,8 +151,8 @@ def test_the_same_seed_gives_the_same_run_bit_for_bit(digits):
 
 
 def test_training_learns_real_digits(digits):
-    recipe = recipes.step(recipes.REGULARIZATION, "short", "short", epochs=3)
-    setup = recipes.prepare(recipe, digits, 0, "cpu")
+    recipe = STEP(REGULARIZATION, "short", "short", epochs=3)
+    setup = prepare(recipe, digits, 0, "cpu")
     history = setup.fit(verbose=False)
     assert history.test_accuracy[-1] > 90
     assert history.train_loss[-1] < history.train_loss[0]
@@ -218,8 +220,8 @@ def test_the_history_renders_the_known_table():
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_training_runs_on_cuda(digits):
-    recipe = recipes.step(recipes.LR_SCHEDULE, "short", "short", epochs=2)
-    setup = recipes.prepare(recipe, digits, 0, "cuda")
+    recipe = STEP(LR_SCHEDULE, "short", "short", epochs=2)
+    setup = prepare(recipe, digits, 0, "cuda")
     assert setup.fit(verbose=False).test_accuracy[-1] > 80
 
 

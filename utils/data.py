@@ -54,6 +54,7 @@ class ImageSet:
 
     ``name`` is ``"MNIST"`` only where all four files have MNIST's checksums.
     ``md5`` is one checksum over both halves, recorded with every result.
+    ``deskewed`` says that the digits are set upright (``utils.warping``).
     Raises ``ValueError`` where images or labels are not what the module's first lines say.
     """
 
@@ -63,6 +64,7 @@ class ImageSet:
     test_images: Tensor
     test_labels: Tensor
     md5: str
+    deskewed: bool = False
 
     def __post_init__(self) -> None:
         checks.images(self.train_images, self.train_labels)

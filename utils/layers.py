@@ -1,4 +1,4 @@
-"""What networks are made of: a convolution and what follows it, and how a row of layers ends."""
+"""What networks are made of: a convolution and the layers that follow it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ACTIVATIONS = {"relu": nn.ReLU, "silu": nn.SiLU, "gelu": nn.GELU}
 
 
 class ConvNet(nn.Sequential):
-    """Layers in a row that end in ``[B, 10, 1, 1]``, returned flat as ``[B, 10]``."""
+    """Layers applied one after the other; their last map ``[B, 10, 1, 1]`` is returned flat."""
 
     def forward(self, x: Tensor) -> Tensor:
         checks.network_input(x)  # a larger image would pass, and give other logits
@@ -38,7 +38,7 @@ class HiddenReLU(ConvNet):
 
 
 class Residual(nn.Sequential):
-    """Layers in a row whose output is added to their input."""
+    """Layers applied one after the other; their output is added to their input."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x + super().forward(x)
@@ -52,11 +52,11 @@ class Dropout(nn.Dropout):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self.training or self.p == 0 or self.p == 1 or x.device.type != "cpu":
+        threshold = round(self.p * 2**16)
+        if not self.training or threshold in (0, 2**16) or x.device.type != "cpu":
             return super().forward(x)
         words = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
         bits = words.view(torch.int16)[: x.numel()].view(x.shape)
-        threshold = round(self.p * 2**16)
         kept = (bits >= threshold - 2**15).to(x.dtype)
         return x * kept.mul_(2**16 / (2**16 - threshold))
 

@@ -23,6 +23,7 @@ from utils import layers
 from utils.stages import plain
 from utils.support import checks
 from utils.support.lookup import look_up
+from utils.support.seeds import seeded
 
 
 def skeleton(**switches) -> layers.ConvNet:
@@ -165,13 +166,19 @@ MODELS = {
 def build(name: str, *, batch_norm: bool, dropout: float, seed: int, **options) -> layers.ConvNet:
     """The network called ``name``, its initial weights drawn from ``seed``, on the CPU.
 
-    ``options`` are those of ``plain``. Torch's global random stream is left as it was. Raises
-    ``ValueError`` for an unknown name or a dropout outside 0 <= dropout < 1.
+    ``options`` are those of ``plain``. Global random streams are left as they were. Raises
+    ``ValueError`` for an unknown name, a dropout outside 0 <= dropout < 1, a ``batch_norm`` that
+    is neither true nor false, and for options of another model.
     """
     design = look_up("model", name, MODELS)
     checks.number(0, 1, dropout=dropout)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    if not isinstance(batch_norm, bool):
+        raise ValueError(f"batch_norm={batch_norm!r} is neither True nor False")
+    if options and name != "plain":
+        raise ValueError(
+            f"{', '.join(options)}: only the model 'plain' takes options, not {name!r}"
+        )
+    with seeded(seed):
         return design(batch_norm=batch_norm, dropout=dropout, **options)
 
 
@@ -180,23 +187,23 @@ def count_parameters(model: nn.Module) -> int:
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
-def count_multiply_adds(model: nn.Module) -> int:
-    """Multiplications of one image's way through the convolutions, each with its addition."""
+def count_macs(model: nn.Module) -> int:
+    """MACs (multiply-accumulates) of the convolutions for one image."""
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        copy.deepcopy(model).cpu().eval()(torch.zeros(1, 1, checks.SIDE, checks.SIDE))
+        copy.deepcopy(model).cpu().float().eval()(torch.zeros(1, 1, checks.SIDE, checks.SIDE))
     return counter.get_total_flops() // 2
 
 
 def summary(model: nn.Module) -> str:
     """The table ``torchsummary`` prints for one 28 x 28 image.
 
-    Made from a copy on the CPU and with the random stream put back, since torchsummary runs
-    the model forward, which would move its batch-norm statistics. It counts weights that are
+    Made from a copy on the CPU, since torchsummary runs the model forward, which would move its
+    batch-norm statistics and the random stream. It counts weights that are
     applied twice as two; the total printed here counts them once.
     """
-    clone = copy.deepcopy(model).cpu()
+    clone = copy.deepcopy(model).cpu().float()
     printed = io.StringIO()
-    with torch.random.fork_rng(devices=[]), contextlib.redirect_stdout(printed):
+    with seeded(0), contextlib.redirect_stdout(printed):
         torchsummary.summary(clone, (1, 28, 28), device="cpu")
     counted = f"{count_parameters(model):,}"
     return re.sub(

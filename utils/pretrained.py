@@ -13,10 +13,13 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from utils import data, loaders, recipes
-from utils.deskew import set_upright
+from utils import data, loaders
+from utils.experiments import catalogue
+from utils.recipes import build_model
+from utils.run import EVALUATION_BATCH
 from utils.support import checks, paths
 from utils.support.lookup import look_up
+from utils.warping import set_upright
 
 FOLDER = paths.ASSETS / "weights"
 
@@ -47,8 +50,8 @@ def load(name: str, folder: Path = FOLDER) -> FromPixels:
     Raises ``ValueError`` for a name without weights, or whose file is damaged or another network's.
     """
     path = look_up("trained network", name, saved(folder))
-    recipe = recipes.get(name)
-    model = recipes.build_model(recipe)
+    recipe = catalogue.recipe(name)
+    model = build_model(recipe)
     try:
         model.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"))
     except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
@@ -69,7 +72,7 @@ def classify(network: FromPixels, images: Tensor) -> tuple[Tensor, Tensor]:
     images = images.unsqueeze(0) if images.ndim == 2 else images
     checks.pixels(images)
     device = next(network.parameters()).device
-    parts = images.split(recipes.EVALUATION_BATCH)
+    parts = images.split(EVALUATION_BATCH)
     probabilities = torch.cat([network(part.to(device)).softmax(1) for part in parts])
     return probabilities.argmax(1), probabilities
 

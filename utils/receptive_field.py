@@ -99,7 +99,7 @@ def measured(model: nn.Module, side: int = 28, samples: int = 64) -> list[int]:
     the largest value's gradient and a ReLU only a positive one's. Runs on a copy in evaluation
     mode. Padding can cut a field off at the image's edge, where arithmetic does not.
     """
-    clone = copy.deepcopy(model).cpu().eval()
+    clone = copy.deepcopy(model).cpu().float().eval()
     maps: list[Tensor] = []
     for layer in clone.modules():
         if isinstance(layer, SPATIAL):

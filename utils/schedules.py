@@ -1,13 +1,14 @@
 """Learning-rate schedules, by name.
 
-Each entry makes a ``torch.optim.lr_scheduler`` from an optimizer, whose rate is the highest the
-schedule reaches, and the run's length in optimizer steps. ``PER_STEP`` names those to advance
-after every step; the others advance after every epoch.
+Each is a function of the optimizer, whose rate is the highest that the schedule reaches, of the
+number of updates (optimizer steps) of the run and of its epochs. It returns a
+``torch.optim.lr_scheduler`` to advance after every update. ``ReduceLROnPlateau`` alone advances
+after every epoch, with that epoch's training loss.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -25,23 +26,25 @@ from torch.optim.lr_scheduler import (
 from utils.support import checks
 from utils.support.lookup import look_up
 
+Schedule = LRScheduler | ReduceLROnPlateau
 
-def constant(optimizer: Optimizer, steps: int) -> LRScheduler:
+
+def constant(optimizer: Optimizer, updates: int, epochs: int) -> Schedule:
     """The optimizer's own rate in every epoch."""
     return ConstantLR(optimizer, factor=1.0)
 
 
-def exponential(optimizer: Optimizer, steps: int) -> LRScheduler:
+def exponential(optimizer: Optimizer, updates: int, epochs: int) -> Schedule:
     """The rate times ``0.85 ** epoch``, epochs counted from 0 (design B4)."""
-    return LambdaLR(optimizer, lambda epoch: 0.85**epoch)
+    return LambdaLR(optimizer, lambda update: 0.85 ** (update * epochs // updates))
 
 
-def step(optimizer: Optimizer, steps: int) -> LRScheduler:
+def step(optimizer: Optimizer, updates: int, epochs: int) -> Schedule:
     """A tenth of the rate every 6 epochs."""
-    return StepLR(optimizer, step_size=6, gamma=0.1)
+    return StepLR(optimizer, step_size=6 * updates // epochs, gamma=0.1)
 
 
-def plateau(optimizer: Optimizer, steps: int) -> LRScheduler:
+def plateau(optimizer: Optimizer, updates: int, epochs: int) -> Schedule:
     """A tenth of the rate once the training loss has not fallen for two epochs.
 
     It watches the training loss: the test loss would be a choice made on the test set.
@@ -49,26 +52,27 @@ def plateau(optimizer: Optimizer, steps: int) -> LRScheduler:
     return ReduceLROnPlateau(optimizer, factor=0.1, patience=1)
 
 
-def piecewise(optimizer: Optimizer, steps: int) -> LRScheduler:
+def piecewise(optimizer: Optimizer, updates: int, epochs: int) -> Schedule:
     """Up from half the rate to all of it in epoch 3, down to a tenth in epoch 9, then slowly to 0.
 
     Design C3's "custom one cycle": from 0.1, it prints 0.05, 0.075, 0.1, 0.085 … 0.01, 0.00875 …
     and reaches 0 after 16 epochs.
     """
-    epochs, shares = [0, 2, 8, 16], [0.5, 1.0, 0.1, 0.0]
-    return LambdaLR(optimizer, lambda epoch: float(np.interp(epoch, epochs, shares)))
+    at, shares = [0, 2, 8, 16], [0.5, 1.0, 0.1, 0.0]
+    return LambdaLR(
+        optimizer, lambda update: float(np.interp(update * epochs // updates, at, shares))
+    )
 
 
-def one_cycle(optimizer: Optimizer, steps: int) -> LRScheduler:
-    """Linearly up from a 25th to the rate over 30 % of the steps, then linearly down to
-    a 250,000th of it.
+def one_cycle(optimizer: Optimizer, updates: int, epochs: int) -> Schedule:
+    """Up from a 25th to the rate over 30 % of the updates, then down to a 250,000th of it.
 
-    The momentum stays as it is: one change at a time.
+    Both ways in a straight line. The momentum stays as it is: one change at a time.
     """
     return OneCycleLR(
         optimizer,
         max_lr=[group["lr"] for group in optimizer.param_groups],
-        total_steps=steps,
+        total_steps=updates,
         pct_start=0.3,
         anneal_strategy="linear",
         cycle_momentum=False,
@@ -79,49 +83,46 @@ SCHEDULES = {
     schedule.__name__: schedule
     for schedule in (constant, step, plateau, exponential, piecewise, one_cycle)
 }
-PER_STEP = {"one_cycle"}
 
 
-def build(name: str, optimizer: Optimizer, steps: int) -> LRScheduler:
-    """The schedule ``name`` for a run of ``steps``.
+def build(name: str, optimizer: Optimizer, updates: int, epochs: int) -> Schedule:
+    """The schedule ``name`` for a run of ``updates`` in ``epochs``.
 
-    Raises ``ValueError`` for an unknown name or fewer steps than 1.
+    Raises ``ValueError`` for an unknown name and for fewer updates than epochs.
     """
-    checks.whole(1, steps=steps)
-    return look_up("schedule", name, SCHEDULES)(optimizer, steps)
-
-
-def after_epoch(scheduler: LRScheduler, train_loss: float) -> None:
-    """Advance a schedule that moves once an epoch; ``train_loss`` is what a plateau watches."""
-    if isinstance(scheduler, ReduceLROnPlateau):
-        scheduler.step(train_loss)
-    else:
-        scheduler.step()
+    checks.whole(1, epochs=epochs)
+    checks.whole(epochs, updates=updates)
+    return look_up("schedule", name, SCHEDULES)(optimizer, updates, epochs)
 
 
 def rates(
-    name: str,
+    schedule: str | Callable,
     lr: float,
     epochs: int,
-    steps_per_epoch: int,
-    losses: Sequence[float] | None = None,
+    updates_per_epoch: int,
+    losses: Sequence[float] = (),
 ) -> list[float]:
-    """The rate of every optimizer step of such a run, found by running the schedule itself.
+    """The rate of every update of such a run, found by running the schedule itself.
 
-    ``losses``, the training loss of every epoch, is what ``"plateau"`` depends on.
+    ``schedule`` is a name, or a function of the optimizer and the number of updates. ``losses``,
+    the training loss of every epoch, is what a plateau depends on.
     """
-    checks.whole(1, epochs=epochs, steps_per_epoch=steps_per_epoch)
+    checks.whole(1, epochs=epochs, updates_per_epoch=updates_per_epoch)
     checks.number(0, open_low=True, lr=lr)
-    optimizer = SGD([nn.Parameter(torch.zeros(1))], lr=lr)
-    scheduler = build(name, optimizer, epochs * steps_per_epoch)
-    if isinstance(scheduler, ReduceLROnPlateau) and len(losses or ()) < epochs:
-        raise ValueError(f"{name} follows the training loss: give losses, one of each epoch")
+    optimizer, updates = SGD([nn.Parameter(torch.zeros(1))], lr=lr), epochs * updates_per_epoch
+    if callable(schedule):
+        scheduler = schedule(optimizer, updates)
+    else:
+        scheduler = build(schedule, optimizer, updates, epochs)
+    watches = isinstance(scheduler, ReduceLROnPlateau)
+    if watches and len(losses) < epochs:
+        raise ValueError("a plateau follows the training loss: give losses, one of each epoch")
     found = []
-    for step in range(1, epochs * steps_per_epoch + 1):
+    for update in range(1, updates + 1):
         found.append(optimizer.param_groups[0]["lr"])
         optimizer.step()  # torch warns where a schedule runs ahead of its optimizer
-        if name in PER_STEP:
+        if not watches:
             scheduler.step()
-        elif step % steps_per_epoch == 0:
-            after_epoch(scheduler, losses[step // steps_per_epoch - 1] if losses else 0.0)
+        elif update % updates_per_epoch == 0:
+            scheduler.step(losses[update // updates_per_epoch - 1])
     return found

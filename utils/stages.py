@@ -1,4 +1,4 @@
-"""Networks of our own: convolutions in a row, as a line of text lists them."""
+"""A line of text → a network: convolutions one after the other, as the text lists them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from utils import layers
 from utils.support import checks
 from utils.support.lookup import look_up
 
+LARGEST = 512  # channels; far above what a small network needs, far below what memory holds
 ENTRY = re.compile(r"(\d+)(?:k(\d+))?(?:s(\d+))?(?:x(\d+))?(d?)(r?)")
 
 
@@ -40,9 +41,9 @@ def plain(
     batch_norm: bool,
     dropout: float,
 ) -> layers.ConvNet:
-    """Ours: 3x3 convolutions, each followed by batch norm and an ``activation``, and a ``head``.
+    """3x3 convolutions, each followed by batch norm and an ``activation``, then a ``head``.
 
-    ``stages="8-8/12-12/16-16"`` lists their channels; each stroke is a 2x2 max-pool and the
+    ``stages="8-8/12-12/16-16"`` lists their channels; each slash is a 2x2 max-pool and the
     dropout. The pool comes before norm and activation, which then have a quarter of the values.
     ``16k5s2`` has a 5x5 kernel and stride 2; see ``Entry`` for the rest. Maps keep their side
     unless ``unpadded``. ``bias`` gives every convolution one, before the norm. Raises
@@ -108,27 +109,32 @@ def _entry(text: str, stages: str) -> Entry:
         raise ValueError(f"stages={stages!r}: {text!r} is not like 16 or 16k5s2x2dr")
     *sizes, separable, residual = match.groups()
     sizes = [int(size or default) for size, default in zip(sizes, (0, 3, 1, 1), strict=True)]
-    if min(sizes) < 1:
-        raise ValueError(f"stages={stages!r}: a size in {text!r} is 0, expected at least 1")
+    if min(sizes) < 1 or max(sizes) > LARGEST:
+        raise ValueError(f"stages={stages!r}: a size in {text!r} is not within 1..{LARGEST}")
     return Entry(*sizes, bool(separable), bool(residual))
 
 
-def mean(channels: int, side: int) -> list[nn.Module]:
+def global_average_pooling(channels: int, side: int) -> list[nn.Module]:
     """A 1x1 classifier, and the mean of each of its ten maps."""
     return [nn.Conv2d(channels, 10, 1), nn.AdaptiveAvgPool2d(1)]
 
 
-def largest(channels: int, side: int) -> list[nn.Module]:
+def global_max_pooling(channels: int, side: int) -> list[nn.Module]:
     """The largest value of every channel, and a classifier of those."""
     return [nn.MaxPool2d(side), nn.Conv2d(channels, 10, 1)]
 
 
-def position(channels: int, side: int) -> list[nn.Module]:
-    """A learned weight for every place of every channel, and a classifier of the sums."""
+def weighted_pooling(channels: int, side: int) -> list[nn.Module]:
+    """A learned weight for every pixel of every channel, and a classifier of the sums."""
     return [
         nn.Conv2d(channels, channels, side, groups=channels, bias=False),
         nn.Conv2d(channels, 10, 1),
     ]
 
 
-HEADS = {head.__name__: head for head in (mean, largest, position)}
+# By the names that recipes and recorded runs use.
+HEADS = {
+    "mean": global_average_pooling,
+    "largest": global_max_pooling,
+    "position": weighted_pooling,
+}

@@ -1,8 +1,8 @@
 """The training loop: a model and batches in, a history out.
 
 Knows nothing of MNIST: ``train_loader`` and ``test_loader`` are iterables of batches ``(x, y)``
-with ``len``. Accuracies are in per cent, losses are means per sample: the cross-entropy, in
-training with smoothed labels or a teacher where a recipe says so (``loss_of``).
+with ``len``. Accuracies are in per cent; losses are mean cross-entropies per sample, in training
+with smoothed labels where a recipe says so.
 """
 
 from __future__ import annotations
@@ -13,28 +13,38 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
-from utils import schedules
-from utils.support import checks, memory
+from utils.schedules import Schedule
+from utils.support import checks
 from utils.support.tables import Table
 
-# Steps between two looks at the numbers. A look makes a GPU wait for its queue, and on a CPU it
-# takes as long as a tenth of a small network's step.
+# Updates between two looks at the losses. A look makes a GPU wait for its queue, and on a CPU it
+# takes as long as a tenth of a small network's update.
 LOOK_EVERY = 20
-TEMPERATURE = 2.0  # of a teacher's answers and of those held against them
 
 
 class TrainingDiverged(RuntimeError):
-    """The loss became NaN or infinite."""
+    """A loss or an answer of the network is not a number; ``history`` has the finished epochs."""
+
+    history: History | None = None
+
+
+class Update(NamedTuple):
+    """What ``fit`` tells ``on_update`` of an optimizer step: its number, from 1 over all epochs,
+    the loss of its batch, and the learning rate it was made with."""
+
+    number: int
+    loss: float
+    lr: float
 
 
 @dataclass(repr=False)
@@ -57,11 +67,15 @@ class History:
     def __len__(self) -> int:
         return len(self.test_correct)
 
-    def drop_unfinished(self) -> None:
-        """Cut every list to the epochs that were finished, evaluation included."""
-        for values in vars(self).values():
-            if isinstance(values, list):
-                del values[len(self) :]
+    def add(self, epoch: _Epoch, test: Evaluation) -> None:
+        """Append a finished epoch."""
+        self.train_samples, self.test_samples = epoch.samples, len(test.labels)
+        self.lr.append(epoch.lr)
+        self.seconds.append(epoch.seconds)
+        self.train_loss.append(epoch.loss)
+        self.train_correct.append(int(epoch.correct))
+        self.test_loss.append(test.loss)
+        self.test_correct.append(test.correct)
 
     @property
     def train_accuracy(self) -> list[float]:
@@ -141,6 +155,10 @@ class Evaluation:
     def accuracy(self) -> float:
         return 100 * self.correct / len(self.labels)
 
+    def __str__(self) -> str:
+        correct = f"{self.correct}/{len(self.labels)} ({self.accuracy:.2f}%)"
+        return f"Average loss: {self.loss:.4f}, Accuracy: {correct}"
+
     def mistakes(self) -> Mistakes:
         """The wrong answers, in the loader's order."""
         wrong = (self.predictions != self.labels).nonzero().squeeze(1)
@@ -174,22 +192,6 @@ def cpu_threads(n: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def loss_of(
-    logits: Tensor, y: Tensor, taught: Tensor | None = None, *, label_smoothing: float = 0.0
-) -> Tensor:
-    """Mean cross-entropy per sample; half of it, where there is a teacher, with its answers.
-
-    ``taught`` ``[B, 10]`` are the teacher's logits for the same ``x``. Both are softened by
-    ``TEMPERATURE``, whose square keeps the gradients' size: Hinton, Vinyals and Dean, Distilling
-    the Knowledge in a Neural Network, 2015, §2.
-    """
-    labelled = F.cross_entropy(logits, y, label_smoothing=label_smoothing)
-    if taught is None:
-        return labelled
-    soft = (taught.to(logits) / TEMPERATURE).softmax(1)
-    return (labelled + TEMPERATURE**2 * F.cross_entropy(logits / TEMPERATURE, soft)) / 2
-
-
 def fit(
     model: nn.Module,
     train_loader: Iterable,
@@ -197,175 +199,189 @@ def fit(
     *,
     optimizer: Optimizer,
     epochs: int,
-    scheduler: LRScheduler | None = None,
-    scheduler_per_step: bool = False,
+    schedule: Schedule | None = None,
     max_grad_norm: float | None = None,
     label_smoothing: float = 0.0,
     average: AveragedModel | None = None,
     device: torch.device | str | None = None,
     verbose: bool = True,
+    on_update: Callable[[Update], None] | None = None,
     after_epoch: Callable[[History], None] | None = None,
 ) -> History:
     """Train ``model`` in place for ``epochs`` and evaluate it after each; return the ``History``.
 
-    ``scheduler`` advances after every epoch, or after every optimizer step with
-    ``scheduler_per_step``. A gradient longer than ``max_grad_norm`` (over all weights together) is
-    shortened to it: one bad batch cannot throw the weights far off. ``label_smoothing`` is
-    ``F.cross_entropy``'s, in training only; a batch of three holds a teacher's logits as well
-    (see ``loss_of``). ``average`` follows the model after every step and is
-    evaluated in its place. ``after_epoch`` is handed the history so far after each epoch, for
-    whoever watches from afar. An interrupt (Ctrl-C, the stop button) ends training and returns
-    the epochs that were finished. Raises ``ValueError`` for a number of epochs below 1, an empty
-    loader, batches of the wrong kind or an optimizer of another model, ``TrainingDiverged`` when
-    a loss is not a number.
+    ``schedule`` advances after every update (``ReduceLROnPlateau`` after every epoch, with its
+    training loss). A gradient longer than ``max_grad_norm``, over all weights together, is scaled
+    down to it. ``average`` follows the model after every update and is evaluated in its place.
+    ``on_update`` is handed each ``Update``, ``after_epoch`` the history so far.
+
+    An interrupt (Ctrl-C, the stop button) ends training and returns the epochs that are finished.
+    Raises ``ValueError`` for arguments or batches of the wrong kind, and ``TrainingDiverged``,
+    with the finished epochs, when a loss is not a number.
     """
     checks.whole(1, epochs=epochs)
+    checks.number(0, 1, label_smoothing=label_smoothing)
     if max_grad_norm is not None:
         checks.number(0, open_low=True, max_grad_norm=max_grad_norm)
-    if len(train_loader) == 0 or len(test_loader) == 0:
-        raise ValueError("a loader is empty: it gives no batch")
-    checks.number(0, 1, label_smoothing=label_smoothing)
-    _check_optimizer(model, optimizer)
-    device = torch.device(device) if device is not None else default_device()
-    memory.keep_freed()
+    _check_optimizer(model, optimizer, schedule)
+    device = torch.device(device or default_device())
     model.to(device)
-    history = History()
     evaluated = model if average is None else average.to(device).module
-    loss_function = partial(loss_of, label_smoothing=label_smoothing)
-
-    def after_step() -> None:
-        if scheduler is not None and scheduler_per_step:
-            scheduler.step()
-        if average is not None:
-            average.update_parameters(model)
-
-    started = time.perf_counter()
+    watches = isinstance(schedule, ReduceLROnPlateau)
+    history, number, started = History(), 0, time.perf_counter()
     try:
-        for epoch in range(epochs):
-            lr = optimizer.param_groups[0]["lr"]
-            if verbose:
-                left = (time.perf_counter() - started) / max(epoch, 1) * (epochs - epoch)
-                note = f", about {left / 60:.1f} min left" if epoch else ""
-                print(f"EPOCH {epoch + 1}/{epochs} (learning rate {lr:.5f}{note})", flush=True)
-            loss, correct, samples, seconds = train_epoch(
-                model,
-                train_loader,
-                optimizer,
-                loss_function,
-                max_grad_norm,
-                after_step,
-                device,
-                epoch,
-                verbose,
-            )
-            if scheduler is not None and not scheduler_per_step:
-                schedules.after_epoch(scheduler, loss)
+        for at in range(epochs):
+            epoch = _Epoch(at, epochs, optimizer, device, started, verbose)
+            model.train()
+            for x, y in epoch.batches(train_loader):
+                optimizer.zero_grad()
+                logits = model(x)
+                loss = F.cross_entropy(logits, y, label_smoothing=label_smoothing)
+                loss.backward()
+                if max_grad_norm is not None:
+                    nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm)
+                optimizer.step()
+                number += 1
+                epoch.count(loss.detach(), logits, y)
+                if on_update is not None:
+                    on_update(Update(number, loss.item(), optimizer.param_groups[0]["lr"]))
+                if schedule is not None and not watches:
+                    schedule.step()
+                if average is not None:
+                    average.update_parameters(model)
+            if watches:
+                schedule.step(epoch.loss)
             test = evaluate(evaluated, test_loader, device)
+            history.add(epoch, test)
             if verbose:
-                print(
-                    f"Test set: Average loss: {test.loss:.4f}, Accuracy: "
-                    f"{test.correct}/{len(test.labels)} ({test.accuracy:.2f}%)\n",
-                    flush=True,
-                )
-            history.train_samples, history.test_samples = samples, len(test.labels)
-            history.lr.append(lr)
-            history.seconds.append(seconds)
-            history.train_loss.append(loss)
-            history.train_correct.append(correct)
-            history.test_loss.append(test.loss)
-            history.test_correct.append(test.correct)
+                print(f"Test set: {test}\n", flush=True)
             if after_epoch is not None:
                 after_epoch(history)
     except KeyboardInterrupt:
-        history.drop_unfinished()
         print(f"\nInterrupted: {len(history)} of {epochs} epochs are finished and kept.")
+    except TrainingDiverged as error:
+        error.history = history
+        error.add_note(f"{len(history)} of {epochs} epochs are finished: see its history.")
+        raise
     return history
 
 
-def _check_optimizer(model: nn.Module, optimizer: Optimizer) -> None:
+def _check_optimizer(model: nn.Module, optimizer: Optimizer, schedule: Schedule | None) -> None:
     held = {id(weights) for group in optimizer.param_groups for weights in group["params"]}
     if not held & {id(weights) for weights in model.parameters()}:
         raise ValueError(
             "the optimizer holds none of the model's parameters, so it would train nothing: "
             "make it with model.parameters()"
         )
+    if schedule is not None and schedule.optimizer is not optimizer:
+        raise ValueError("the schedule moves another optimizer's rate: make it with this optimizer")
 
 
-def train_epoch(
-    model: nn.Module,
-    loader: Iterable,
-    optimizer: Optimizer,
-    loss_function: Callable[..., Tensor],
-    max_grad_norm: float | None,
-    after_step: Callable[[], None],
-    device: torch.device,
-    epoch: int,
-    verbose: bool,
-) -> tuple[float, int, int, float]:
-    """One pass over ``loader``: mean loss, correct answers, samples, seconds."""
-    model.train()
-    # Sums stay on the device: reading them at every step would make the GPU wait.
-    loss_sum = torch.zeros((), device=device)
-    correct = torch.zeros((), dtype=torch.long, device=device)
-    samples = 0
-    recent: list[tuple[int, float, Tensor]] = []  # step, learning rate and loss, not looked at yet
-    started = time.perf_counter()
-    bar = tqdm(loader, file=sys.stdout, disable=not verbose, mininterval=0.5)
-    for step, (x, y, *taught) in enumerate(bar):
-        if step == 0:
+class _Epoch:
+    """One epoch of training as it goes: its sums, its seconds and its progress bar."""
+
+    def __init__(self, at: int, of: int, optimizer, device, started: float, verbose: bool):
+        self.number, self.optimizer, self.device, self.verbose = at + 1, optimizer, device, verbose
+        self.lr = optimizer.param_groups[0]["lr"]
+        self.samples, self.seconds, self.loss = 0, 0.0, math.nan
+        # Sums stay on the device: reading them at every update would make a GPU wait.
+        self._loss_sum = torch.zeros((), device=device)
+        self.correct = torch.zeros((), dtype=torch.long, device=device)
+        self._recent: list[tuple[float, Tensor]] = []  # rates and losses not looked at yet
+        if verbose:
+            left = (time.perf_counter() - started) / max(at, 1) * (of - at) / 60
+            note = f", about {left:.1f} min left" if at else ""
+            print(f"EPOCH {at + 1}/{of} (learning rate {self.lr:.5f}{note})", flush=True)
+
+    def batches(self, loader: Iterable) -> Iterator[tuple[Tensor, Tensor]]:
+        """The loader's batches on the device, checked; ``count`` is called for each of them."""
+        checks.loader(loader)
+        started = time.perf_counter()
+        bar = tqdm(loader, file=sys.stdout, disable=not self.verbose, mininterval=0.5)
+        for at, (x, y) in enumerate(bar):
             checks.batch(x, y)
-        x, y = x.to(device), y.to(device)
-        optimizer.zero_grad()
-        logits = model(x)
-        loss = loss_function(logits, y, *taught)
-        loss.backward()
-        if max_grad_norm is not None:
-            nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm)
-        optimizer.step()
-        loss_sum += loss.detach() * len(y)
-        correct += (logits.argmax(1) == y).sum()
-        samples += len(y)
-        recent.append((step, optimizer.param_groups[0]["lr"], loss.detach()))
-        last = step + 1 == len(loader)
-        if last or step % LOOK_EVERY == 0:
-            _check_finite(recent, epoch)
-            recent.clear()
-            bar.set_description_str(
-                f"Loss={loss.item():.4f} Batch_id={step} "
-                f"Accuracy={100 * correct.item() / samples:.2f}",
-                refresh=last,
-            )
-        after_step()
-    return loss_sum.item() / samples, int(correct), samples, time.perf_counter() - started
+            yield x.to(self.device), y.to(self.device)
+            last = at + 1 == len(loader)
+            if last or at % LOOK_EVERY == 0:
+                loss = self._look(at + 1, x)
+                bar.set_description_str(
+                    f"Loss={loss:.4f} Batch_id={at} "
+                    f"Accuracy={100 * self.correct.item() / self.samples:.2f}",
+                    refresh=last,
+                )
+        if not self.samples:
+            raise ValueError("a loader gives no batch")
+        self.loss = self._loss_sum.item() / self.samples
+        self.seconds = time.perf_counter() - started
 
+    def count(self, loss: Tensor, logits: Tensor, y: Tensor) -> None:
+        """Add what one update gave."""
+        checks.logits(logits, y)
+        self._loss_sum += loss * len(y)
+        self.correct += (logits.argmax(1) == y).sum()
+        self.samples += len(y)
+        self._recent.append((self.optimizer.param_groups[0]["lr"], loss))
 
-def _check_finite(recent: list[tuple[int, float, Tensor]], epoch: int) -> None:
-    steps, rates, losses = zip(*recent, strict=True)
-    for step, lr, loss in zip(steps, rates, torch.stack(losses).tolist(), strict=True):
-        if not math.isfinite(loss):
+    def _look(self, updates: int, x: Tensor) -> float:
+        """The latest loss; ``TrainingDiverged`` where one since the last look is not a number."""
+        rates, losses = zip(*self._recent, strict=True)
+        values = torch.stack(losses).tolist()
+        for at, (lr, loss) in enumerate(zip(rates, values, strict=True)):
+            if math.isfinite(loss):
+                continue
+            remedy = "A lower learning rate usually helps."
+            if not math.isfinite(lr):
+                remedy = "The schedule gives that rate: look at schedules.rates(...)."
+            if not x.isfinite().all():
+                remedy = "The batch itself holds pixels that are not numbers."
+            update = updates - len(values) + at + 1
             raise TrainingDiverged(
-                f"the loss is {loss} in epoch {epoch + 1}, step {step + 1}, at learning rate "
-                f"{lr:g}. A lower learning rate usually mends it."
+                f"the loss is {loss} in epoch {self.number}, update {update}, at learning rate "
+                f"{lr:g}. {remedy}"
             )
+        self._recent.clear()
+        return values[-1]
 
 
 @torch.no_grad()
 def evaluate(
     model: nn.Module, loader: Iterable, device: torch.device | str | None = None
 ) -> Evaluation:
-    """The model's answers over ``loader``, in evaluation mode, gathered on the CPU."""
-    device = torch.device(device) if device is not None else default_device()
-    model.to(device).eval()
-    if len(loader) == 0:
-        raise ValueError("the loader is empty: it gives no batch")
+    """The model's answers over ``loader``, in evaluation mode, gathered on the CPU.
+
+    The model keeps the mode it had. Raises ``ValueError`` for batches of the wrong kind,
+    ``TrainingDiverged`` where an answer is not a number.
+    """
+    checks.loader(loader)
+    device = torch.device(device or default_device())
     logits, labels = [], []
-    for x, y in loader:
-        checks.batch(x, y)
-        logits.append(model(x.to(device)))
-        labels.append(y.to(device))
+    with _evaluating(model.to(device)):
+        for x, y in loader:
+            checks.batch(x, y)
+            logits.append(model(x.to(device)))
+            checks.logits(logits[-1], y)
+            labels.append(y.to(device))
+    if not labels:
+        raise ValueError("a loader gives no batch")
     logits, labels = torch.cat(logits), torch.cat(labels)
+    if wrong := int((~logits.isfinite().all(1)).sum()):
+        raise TrainingDiverged(
+            f"{wrong} of {len(labels)} answers are not numbers in evaluation. "
+            "A lower learning rate usually helps."
+        )
     return Evaluation(
         probabilities=logits.softmax(1).cpu(),
         labels=labels.cpu(),
         loss=F.cross_entropy(logits, labels).item(),
     )
+
+
+@contextlib.contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training

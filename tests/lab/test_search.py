@@ -5,6 +5,8 @@ import pytest
 
 from utils import data, models, recipes, training
 from utils.lab import search
+from utils.recipes import Recipe, build_model
+from utils.run import Pieces, prepare
 
 LIMIT = 8000
 
@@ -19,7 +21,7 @@ def short(monkeypatch):
     monkeypatch.setattr(search, "EPOCHS", 2)
 
 
-BASE = recipes.Recipe("x", "x", model="plain", stages="4", head="mean", batch_norm=True)
+BASE = Recipe("x", "x", model="plain", stages="4", head="mean", batch_norm=True)
 
 
 @pytest.mark.parametrize("style", search.STYLES)
@@ -28,7 +30,7 @@ def test_stages_are_as_wide_as_their_limit_allows(style):
         return search.staged(width, (2, 2, 2), (1.5, 1.5), style)
 
     found = search.widest(BASE, LIMIT, stages)
-    assert LIMIT * 0.8 < models.count_parameters(recipes.build_model(found)) <= LIMIT
+    assert LIMIT * 0.8 < models.count_parameters(build_model(found)) <= LIMIT
 
 
 def test_stages_are_written_one_by_one():
@@ -58,7 +60,7 @@ def test_either_layout_is_a_recipe_within_the_limit(layout):
         found.enqueue_trial({"layout": layout})
         recipe = search.proposed(found.ask(distributions), LIMIT)
         assert recipe.unpadded == (layout == "squeeze")
-        assert models.count_parameters(recipes.build_model(recipe)) <= LIMIT
+        assert models.count_parameters(build_model(recipe)) <= LIMIT
 
 
 def test_a_study_goes_on_where_it_stopped(few, short, tmp_path):
@@ -92,7 +94,7 @@ def test_it_never_sees_the_test_images(digits, short, tmp_path, monkeypatch):
         assert kind == "validation"
         return data.validation_split(digits.subset(512, 64), 128)
 
-    original = recipes.prepare
+    original = prepare
     monkeypatch.setattr(search, "images_of", images_of)
     monkeypatch.setattr(
         recipes,
@@ -171,7 +173,7 @@ def test_a_search_of_nothing_is_refused(limit, trials, few, tmp_path):
 def test_an_interrupt_ends_the_search_and_keeps_what_is_finished(few, short, tmp_path, monkeypatch):
     search.run(LIMIT, 1, few, tmp_path)
     empty = training.History()
-    monkeypatch.setattr(recipes.Setup, "fit", lambda setup, verbose, after: empty)
+    monkeypatch.setattr(Pieces, "fit", lambda setup, verbose, after: empty)
     with pytest.raises(KeyboardInterrupt):
         search.run(LIMIT, 1, few, tmp_path)
     assert len(search.finished(search.read(LIMIT, tmp_path))) == 1

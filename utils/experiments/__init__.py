@@ -1,0 +1,1 @@
+"""Every experiment of the course, one record each: ``catalogue`` finds them by name."""

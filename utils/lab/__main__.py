@@ -7,7 +7,8 @@ import re
 import sys
 from pathlib import Path
 
-from utils import data, recipes, training
+from utils import data, training
+from utils.experiments import catalogue
 from utils.lab.report import readme, status
 from utils.lab.runs import grid, results, validation
 from utils.lab.timing import recorded
@@ -32,7 +33,8 @@ def _parser() -> argparse.ArgumentParser:
     def command(name: str, does: str, example: str = "") -> argparse.ArgumentParser:
         epilog = f"example: python -m utils.lab {name} {example}\n\nrecipes:\n"
         epilog += "\n".join(
-            f"  {recipe.name:<24}{recipe.title}" for recipe in recipes.RECIPES.values()
+            f"  {recipe.name:<24}{recipe.title}"
+            for recipe in (e.recipe for e in catalogue.EXPERIMENTS.values())
         )
         plain = argparse.RawDescriptionHelpFormatter
         return commands.add_parser(
@@ -167,7 +169,7 @@ def _weights(names: list[str]) -> None:
     from utils.lab.runs import weights
     from utils.lab.runs.job import images_of
 
-    chosen = [recipes.get(name) for name in names]
+    chosen = [catalogue.recipe(name) for name in names]
     for recipe in chosen:
         print(*weights.make(recipe, images_of("mnist")), sep="\n")
 
@@ -177,14 +179,14 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if chosen.command == "run":
             grid.run(
-                chosen.names or list(recipes.RECIPES),
+                chosen.names or list(catalogue.EXPERIMENTS),
                 chosen.seeds,
                 **_machines(chosen),
                 smoke=chosen.smoke,
                 folder=chosen.folder,
             )
         elif chosen.command == "choose":
-            recipe = recipes.get(chosen.name)
+            recipe = catalogue.recipe(chosen.name)
             parsed = [validation.parse(recipe, text) for text in chosen.tried]
             tried = dict(parsed)
             if len(tried) < len(parsed):

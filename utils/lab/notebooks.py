@@ -20,10 +20,14 @@ import nbformat
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 
-from utils import data, recipes
-from utils.lab.report import readme
+from utils import data
+from utils.experiments import catalogue
+from utils.experiments.recorded import BadResult
+from utils.experiments.steps import STEPS
+from utils.lab.report import readme, steps
 from utils.lab.report.intervals import estimate, mean_std
 from utils.lab.runs import results
+from utils.recipes import Recipe
 from utils.support.files import replacing
 from utils.support.tables import Table
 
@@ -164,15 +168,15 @@ def _write(path: Path, text: str) -> None:
 def outcome(out: Path) -> Table:
     """What the notebooks in ``out`` reached, beside the recorded seeds."""
     rows = []
-    for recipe in recipes.RECIPES.values():
+    for recipe in (e.recipe for e in catalogue.EXPERIMENTS.values()):
         path = out / f"{recipe.name}.json"
         if not path.exists():
             continue
-        found, published = json.loads(path.read_text()), recipes.PUBLISHED.get(recipe.name)
+        found, published = json.loads(path.read_text()), catalogue.get(recipe.name).published
         rows.append(
             [
                 recipe.name,
-                readme.change_in_words(recipe) if recipe in recipes.STEPS else recipe.title,
+                steps.change_in_words(recipe) if recipe in STEPS else recipe.title,
                 found["data"],
                 f"{found['train']:.2f}",
                 f"{found['last']:.2f}",
@@ -187,8 +191,8 @@ def outcome(out: Path) -> Table:
     return Table(columns, rows)
 
 
-def _recorded(recipe: recipes.Recipe) -> str:
+def _recorded(recipe: Recipe) -> str:
     try:
         return mean_std(estimate(results.last_accuracies(recipe.name)))
-    except results.BadResult:  # somebody's own recipe: its runs are not recorded yet
+    except BadResult:  # somebody's own recipe: its runs are not recorded yet
         return "none"

@@ -21,11 +21,12 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from utils import data, models, recipes, training
+from utils import data, models, training
 from utils.lab.report import comparisons
 from utils.lab.runs import results
 from utils.lab.runs.job import images_of
-from utils.recipes import Recipe
+from utils.recipes import Recipe, build_model, formatted
+from utils.run import prepare
 from utils.support import checks
 from utils.support.tables import Table
 
@@ -103,8 +104,8 @@ def widest(recipe: Recipe, limit: int, stages: Callable[[float], str]) -> Recipe
     found = None
     for eighths in range(16, 8 * 64):
         text = stages(eighths / 8)
-        wider = recipes.step(recipe, recipe.name, recipe.title, stages=text)
-        if models.count_parameters(recipes.build_model(wider)) > limit:
+        wider = recipe.variant(recipe.name, recipe.title, stages=text)
+        if models.count_parameters(build_model(wider)) > limit:
             break
         found = wider
     if found is None:
@@ -181,14 +182,14 @@ def run(
     def objective(trial: Trial) -> float:
         recipe = proposed(trial, limit)
         trial.set_user_attr("stages", recipe.stages)
-        trial.set_user_attr("parameters", models.count_parameters(recipes.build_model(recipe)))
+        trial.set_user_attr("parameters", models.count_parameters(build_model(recipe)))
 
         def after_epoch(history: training.History) -> None:
             trial.report(history.test_accuracy[-1], len(history))
             if len(history) < recipe.epochs and trial.should_prune():
                 raise optuna.TrialPruned
 
-        history = recipes.prepare(recipe, split, 0, "cpu").fit(False, after_epoch)
+        history = prepare(recipe, split, 0, "cpu").fit(False, after_epoch=after_epoch)
         if len(history) < recipe.epochs:
             raise KeyboardInterrupt
         return history.test_accuracy[-1]
@@ -226,7 +227,7 @@ def table(found: optuna.Study, top: int = 10) -> Table:
 
 
 def _shown(value) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else recipes.shown(value)
+    return f"{value:.3g}" if isinstance(value, float) else formatted(value)
 
 
 def picture(found: optuna.Study, panels: int = 6) -> Figure:
@@ -247,7 +248,7 @@ def _point(trial: FrozenTrial, setting: str) -> tuple[float | str, float]:
     """A setting's value in a trial, a number only where it is one of a range, and its accuracy."""
     value = trial.params[setting]
     drawn = isinstance(trial.distributions[setting], FloatDistribution)
-    return value if drawn else recipes.shown(value), trial.value
+    return value if drawn else formatted(value), trial.value
 
 
 # What the stages' text tells.

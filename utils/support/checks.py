@@ -75,6 +75,24 @@ def batch(x: Tensor, y: Tensor) -> None:
         raise ValueError("a batch is empty: B = 0, expected at least 1 image")
 
 
+def loader(value) -> None:
+    """Raise ``ValueError`` unless ``value`` can be iterated over again and says how long it is."""
+    if not hasattr(value, "__len__") or not hasattr(value, "__iter__"):
+        kind = type(value).__name__
+        raise ValueError(f"a {kind} is no loader: expected an iterable of batches with a length")
+    if len(value) == 0:
+        raise ValueError("a loader is empty: it gives no batch")
+
+
+def logits(values: Tensor, y: Tensor) -> None:
+    """Raise ``ValueError`` unless a network's ``values`` for the labels ``y`` are ``[B, 10]``."""
+    if values.shape != (len(y), 10):
+        raise ValueError(
+            f"the network gives {list(values.shape)} for {len(y)} images, expected one score for "
+            f"each digit: [{len(y)}, 10]"
+        )
+
+
 def network_input(x: Tensor) -> None:
     """Raise ``ValueError`` unless ``x`` is float ``[B, 1, 28, 28]``."""
     if x.ndim != 4 or x.shape[1:] != (1, SIDE, SIDE) or not x.is_floating_point():

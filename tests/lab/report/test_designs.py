@@ -6,10 +6,12 @@ import pytest
 from matplotlib.figure import Figure
 
 from utils import recipes
+from utils.experiments import catalogue
+from utils.experiments.published import COMMON, COMMONS, DESIGN_E2, DESIGN_E3
+from utils.experiments.recorded import BadResult
 from utils.lab.report import designs
 from utils.lab.runs import results
 from utils.lab.timing import recorded
-from utils.recipes import DESIGN_E2, DESIGN_E3
 
 
 def run(correct, labels=(4, 9, 2, 7), predictions=(9, 4, 5, 3)):
@@ -44,7 +46,7 @@ def runs(monkeypatch):
         recipe.name: {
             seed: run([9900] * (recipe.epochs - 1) + [9910 + 10 * seed]) for seed in range(5)
         }
-        for recipe in recipes.RECIPES.values()
+        for recipe in (e.recipe for e in catalogue.EXPERIMENTS.values())
     }
     monkeypatch.setattr(
         results,
@@ -75,9 +77,9 @@ def test_a_network_under_the_common_recipe_is_the_same_network():
     for recipe in designs.ALL:
         common = designs.common_of(recipe)
         assert designs.parameters(common) == designs.parameters(recipe)
-        assert {name: getattr(common, name) for name in recipes.COMMON} == recipes.COMMON
+        assert {name: getattr(common, name) for name in COMMON} == COMMON
         assert common.dropout == recipe.dropout
-    found = [designs.letters(common) for common in recipes.COMMONS.values()]
+    found = [designs.letters(common) for common in COMMONS.values()]
     assert found == ["A", "B1", "B2, B3, B4", "C1", "C2, C3", "D", "E1", "E2, E3"]
 
 
@@ -88,7 +90,7 @@ def test_a_design_is_described(runs):
     # By hand: 9 weights and 28² places for 4 maps, and so on down the stages.
     products = 28**2 * (9 * 4 + 9 * 4 * 4) + 14**2 * (9 * 4 * 8 + 9 * 8 * 8)
     products += 7**2 * (9 * 8 * 16 + 9 * 16 * 16 + 16 * 10)
-    assert row["million multiply-adds"] == f"{products / 1e6:.2f}"
+    assert row["million MACs"] == f"{products / 1e6:.2f}"
 
 
 def test_side_by_side_is_worked_out_from_the_runs(runs):
@@ -217,14 +219,14 @@ def test_the_peek_is_best_less_last_of_every_run(runs):
     assert sorted(gaps["at a constant rate"])[-4:] == pytest.approx([0, 0.1, 0.1, 0.1])
     assert sorted(gaps["with averaged weights"])[-6:] == pytest.approx([0, 0.2, 0.2, 0.2, 0.2, 0.2])
     assert gaps["at a falling rate"] == [0]
-    assert sum(map(len, gaps.values())) == 5 * len(recipes.RECIPES) - 2
+    assert sum(map(len, gaps.values())) == 5 * len(catalogue.EXPERIMENTS) - 2
 
 
 @pytest.mark.parametrize("table", [designs.side_by_side, designs.peeks])
 def test_a_missing_run_is_named_with_its_command(runs, table):
     runs["common_a"] = seeds(9940)
     with pytest.raises(
-        results.BadResult,
+        BadResult,
         match=r"common_a lacks seeds \[1, 2, 3, 4\].*lab run common_a --seeds 0-4",
     ):
         table()
@@ -283,13 +285,13 @@ STATED = {  # what the texts say of how they train
 
 @pytest.mark.parametrize("name", STATED)
 def test_a_design_is_trained_as_its_text_says(name):
-    settings = recipes.get(name).settings()
+    settings = catalogue.recipe(name).settings()
     assert {key: settings[key] for key in STATED[name]} == STATED[name]
 
 
 def test_the_published_figures_are_those_of_the_texts():
     """Parameters and test accuracy of every stage, as the five texts print them."""
-    found = {p.source: (p.parameters, p.test) for p in recipes.PUBLISHED.values()}
+    found = {p.source: (p.parameters, p.test) for p in PUBLISHED.values()}
     assert found == {
         "A": (4838, 99.42), "B1": (9264, 98.76), "B2": (9436, 99.42), "B3": (9436, 99.41),
         "B4": (9436, 99.53), "C1": (16530, 99.15), "C2": (3762, 99.19), "C3": (3762, 99.43),

@@ -2,10 +2,12 @@
 
 import pytest
 
-from utils import models, recipes
+from utils import models
+from utils.experiments.frontier import FRONTIER, LONG
+from utils.experiments.recorded import BadResult
 from utils.lab.report import frontier
 from utils.lab.runs import results, validation
-from utils.recipes import FRONTIER
+from utils.recipes import build_model
 from utils.support.tables import Table
 
 LEVELS = dict(zip(FRONTIER, (99.20, 99.38, 99.41, 99.55, 99.60, 99.70), strict=True))
@@ -53,7 +55,7 @@ def test_the_table_has_every_size_and_what_was_missed(runs):
     first, last = rows[0], rows[-1]
     assert first["last epoch"] == "99.200\u00a0±\u00a00.016" and first["reached"] == "no, by 0.050"
     assert last["lowest, highest"] == "99.68, 99.72" and last["reached"] == "yes"
-    found = models.count_parameters(recipes.build_model(FRONTIER[8000]))
+    found = models.count_parameters(build_model(FRONTIER[8000]))
     assert rows[3]["parameters"] == f"{found:,}"
     gaps = [row["Δ to the size before [95 % interval]"] for row in rows]
     assert gaps[:2] == ["", "+0.18 [+0.18, +0.18]"] and gaps[-1] == "+0.10 [+0.10, +0.10]"
@@ -61,7 +63,7 @@ def test_the_table_has_every_size_and_what_was_missed(runs):
 
 def test_the_smallest_that_is_enough_is_the_smallest(runs):
     assert frontier.smallest() is FRONTIER[5000]
-    size = models.count_parameters(recipes.build_model(FRONTIER[5000]))
+    size = models.count_parameters(build_model(FRONTIER[5000]))
     assert f"of 6 sizes to average 99.40 % has {size:,} parameters; " in frontier.finding()
     assert frontier.finding().endswith(" average 99.70 %")
 
@@ -77,7 +79,7 @@ def test_longer_runs_are_compared_seed_by_seed(runs, monkeypatch):
 
     monkeypatch.setattr(results, "reported", reported)
     rows = rows_of(frontier.longer())
-    assert [row["fewer than"] for row in rows] == [f"{limit:,}" for limit in recipes.LONG]
+    assert [row["fewer than"] for row in rows] == [f"{limit:,}" for limit in LONG]
     assert {row["Δ [95 % interval]"] for row in rows} == {"+0.05 [+0.05, +0.05]"}
     assert rows[0]["one a seed"] == "99.24, 99.25, 99.26" and rows[0]["epochs"] == 60
     assert rows[0]["these seeds in 20 epochs"] == "99.200"
@@ -123,7 +125,7 @@ def test_an_ablation_compares_the_seeds_of_both(monkeypatch):
         "99.40 → 99.30, 99.50 → 99.40",
     ]
     del tried[validation.AS_CHOSEN]
-    with pytest.raises(results.BadResult, match="choose frontier_8k"):
+    with pytest.raises(BadResult, match="choose frontier_8k"):
         frontier.ablation()
 
 
@@ -134,7 +136,7 @@ def test_what_all_sizes_share_is_told_once_and_the_rest_in_the_table(runs):
 
 
 def test_the_line_goes_straight_from_size_to_size_in_the_logarithm(runs):
-    small, large = (models.count_parameters(recipes.build_model(FRONTIER[k])) for k in (2000, 4000))
+    small, large = (models.count_parameters(build_model(FRONTIER[k])) for k in (2000, 4000))
     assert frontier.line(small) == pytest.approx(99.20)
     assert frontier.line((small * large) ** 0.5) == pytest.approx((99.20 + 99.38) / 2, abs=1e-3)
     first, *_ = rows_of(frontier.published())

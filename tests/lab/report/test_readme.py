@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from utils import recipes
+from utils.experiments import catalogue
+from utils.experiments.steps import STEPS
+from utils.experiments.studies import STOCK_ENGINE
 from utils.lab.report import figures, readme
 from utils.lab.report.intervals import Estimate, paired_difference, signed
 from utils.lab.runs import results
@@ -19,8 +21,8 @@ def test_a_figure_was_drawn_from_the_recorded_runs(file):
     assert figures.drawn_from(file) == figures.digest(file), "run: make report"
 
 
-PAIRS = [(stock.name, batched.name) for batched, stock in recipes.STOCK_ENGINE.items()]
-REPORTED = [*(recipe.name for recipe in recipes.STEPS), *(name for pair in PAIRS for name in pair)]
+PAIRS = [(stock.name, batched.name) for batched, stock in STOCK_ENGINE.items()]
+REPORTED = [*(recipe.name for recipe in STEPS), *(name for pair in PAIRS for name in pair)]
 
 
 @pytest.mark.parametrize("name", REPORTED)
@@ -28,11 +30,11 @@ def test_the_reported_seeds_are_all_there(name):
     assert [run["seed"] for run in results.reported(name)] == list(results.SEEDS)
 
 
-@pytest.mark.parametrize("name", recipes.RECIPES)
+@pytest.mark.parametrize("name", catalogue.EXPERIMENTS)
 def test_recorded_runs_are_whole_clean_and_of_one_kind(name):
-    for run in results.recorded(recipes.get(name)).values():
+    for run in results.recorded(catalogue.recipe(name)).values():
         assert "+changes" not in run["git_commit"] and run["git_commit"] != "unknown"
-        assert len(run["history"]["lr"]) == recipes.get(name).epochs
+        assert len(run["history"]["lr"]) == catalogue.recipe(name).epochs
         for key in ("data_md5", "versions", "threads", "device", "machine"):
             assert run[key] == results.reported("01_skeleton")[0][key], key
 

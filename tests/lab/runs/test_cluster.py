@@ -8,14 +8,16 @@ import time
 import pytest
 from grids import numbers
 
-from utils import recipes
+from utils.experiments import catalogue
+from utils.experiments.recorded import path_of
 from utils.lab import __main__ as command
 from utils.lab.runs import executors, grid, results
+from utils.run import smoke
 
 pytest.importorskip("distributed", reason="needs the extra: pip install -e '.[cluster]'")
 
 NAME = "02_regularization"
-RECIPE = recipes.smoke(recipes.get(NAME))
+RECIPE = smoke(catalogue.recipe(NAME))
 SEEDS = range(5)
 
 
@@ -52,7 +54,7 @@ def cluster(tmp_path):
 
 
 def read(folder, seed: int) -> tuple:
-    path = results.path_of(RECIPE, seed, folder)
+    path = path_of(RECIPE, seed, folder)
     return numbers(results.read(path, RECIPE, seed, full=False))
 
 

@@ -6,21 +6,25 @@ import pytest
 import torch
 
 from utils import augmentation, recipes, schedules
+from utils.experiments import catalogue
+from utils.experiments.published import COMMONS, DESIGN_C3, DESIGN_E2
+from utils.experiments.steps import AUGMENTATION, LR_SCHEDULE, STEPS
 from utils.lab.runs import results
 from utils.lab.runs.fingerprint import agree, fingerprint
+from utils.run import prepare
 
 
-@pytest.mark.parametrize("name", recipes.RECIPES)
+@pytest.mark.parametrize("name", catalogue.EXPERIMENTS)
 def test_the_code_still_gives_what_was_recorded(name):
     """``results.read`` raises where it does not."""
-    for run in results.recorded(recipes.get(name)).values():
-        assert len(run["fingerprint"]) == len(fingerprint(recipes.get(name)))
+    for run in results.recorded(catalogue.recipe(name)).values():
+        assert len(run["fingerprint"]) == len(fingerprint(catalogue.recipe(name)))
 
 
 CHANGES = ({"lr": 1.01}, {"momentum": 0.99}, {"max_grad_norm": 0.95}, {"dropout": 1.1})
 
 
-@pytest.mark.parametrize("recipe", recipes.STEPS, ids=lambda recipe: recipe.name)
+@pytest.mark.parametrize("recipe", STEPS, ids=lambda recipe: recipe.name)
 @pytest.mark.parametrize("change", CHANGES, ids=str)
 def test_a_changed_recipe_changes_the_fingerprint(recipe, change):
     changed = {name: getattr(recipe, name) * factor for name, factor in change.items()}
@@ -30,7 +34,7 @@ def test_a_changed_recipe_changes_the_fingerprint(recipe, change):
 
 
 def test_another_schedule_changes_the_fingerprint():
-    recipe = recipes.LR_SCHEDULE
+    recipe = LR_SCHEDULE
     other = dataclasses.replace(recipe, schedule="exponential")
     assert not agree(fingerprint(recipe), fingerprint(other))
 
@@ -45,7 +49,7 @@ def test_another_schedule_changes_the_fingerprint():
     ids=str,
 )
 def test_a_changed_default_changes_the_fingerprint(monkeypatch, module, name, options):
-    before = fingerprint(recipes.LR_SCHEDULE)
+    before = fingerprint(LR_SCHEDULE)
     original = getattr(module, name)
     place = schedules if name == "OneCycleLR" else module
 
@@ -53,21 +57,21 @@ def test_a_changed_default_changes_the_fingerprint(monkeypatch, module, name, op
         return original(*arguments, **given | options)
 
     monkeypatch.setattr(place, name, other)
-    assert not agree(before, fingerprint.__wrapped__(recipes.LR_SCHEDULE))
+    assert not agree(before, fingerprint.__wrapped__(LR_SCHEDULE))
 
 
 def test_changed_code_changes_the_fingerprint(monkeypatch):
-    before = fingerprint(recipes.AUGMENTATION)
+    before = fingerprint(AUGMENTATION)
     original = augmentation.build
     monkeypatch.setattr(augmentation, "build", lambda name: _weaker(original(name)))
-    assert not agree(before, fingerprint.__wrapped__(recipes.AUGMENTATION))
+    assert not agree(before, fingerprint.__wrapped__(AUGMENTATION))
 
 
-@pytest.mark.parametrize("recipe", [recipes.DESIGN_E2, recipes.DESIGN_C3, recipes.COMMONS["a"]])
+@pytest.mark.parametrize("recipe", [DESIGN_E2, DESIGN_C3, COMMONS["a"]])
 def test_another_order_of_sums_does_not_change_the_fingerprint(monkeypatch, recipe):
     """Memory laid out otherwise rounds otherwise: in single precision by up to 10 % in the end."""
     before = fingerprint(recipe)
-    prepare = recipes.prepare
+    prepare = prepare
 
     def otherwise(*arguments):
         setup = prepare(*arguments)
@@ -89,10 +93,10 @@ def test_it_depends_on_no_thread_count_and_leaves_threads_and_stream_alone():
     threads, state = torch.get_num_threads(), torch.get_rng_state()
     try:
         torch.set_num_threads(2)
-        two = fingerprint.__wrapped__(recipes.LR_SCHEDULE)
+        two = fingerprint.__wrapped__(LR_SCHEDULE)
         assert torch.get_num_threads() == 2
         torch.set_num_threads(1)
-        assert fingerprint.__wrapped__(recipes.LR_SCHEDULE) == two
+        assert fingerprint.__wrapped__(LR_SCHEDULE) == two
     finally:
         torch.set_num_threads(threads)
     assert torch.equal(torch.get_rng_state(), state)

@@ -12,12 +12,14 @@ import psutil
 import pytest
 from grids import numbers
 
-from utils import recipes
+from utils.experiments import catalogue
+from utils.experiments.recorded import BadResult, path_of
 from utils.lab.runs import grid, job, one, results
+from utils.run import smoke
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 NAME = "02_regularization"
-RECIPE = recipes.smoke(recipes.get(NAME))
+RECIPE = smoke(catalogue.recipe(NAME))
 SEEDS = range(4)
 
 
@@ -36,7 +38,7 @@ def command(folder: Path, last_seed: int = 3, **options) -> subprocess.Popen:
 
 def recorded(folder: Path) -> dict[int, dict]:
     """The runs in ``folder``, each one read and checked."""
-    paths = [results.path_of(RECIPE, seed, folder) for seed in SEEDS]
+    paths = [path_of(RECIPE, seed, folder) for seed in SEEDS]
     return {at: results.read(p, RECIPE, at, full=False) for at, p in enumerate(paths) if p.exists()}
 
 
@@ -83,7 +85,7 @@ def test_a_killed_command_leaves_whole_runs_and_the_next_one_goes_on(tmp_path, r
 
 
 def test_what_a_killed_command_was_writing_is_swept_up(tmp_path):
-    path = results.path_of(RECIPE, 0, tmp_path)
+    path = path_of(RECIPE, 0, tmp_path)
     status = tmp_path / job.RUNNING / f"{NAME}-{path.name}"
     torn = [beside.with_name(f".{beside.name}.x1y2") for beside in (path, status)]
     for file in torn:
@@ -147,9 +149,9 @@ def test_a_full_disk_ends_with_an_error_and_no_torn_file(tmp_path, reference):
 
 def test_finished_runs_are_skipped(tmp_path, capsys):
     assert grid.run([NAME], [0], jobs=1, smoke=True, folder=tmp_path) == 1
-    before = results.path_of(RECIPE, 0, tmp_path).read_bytes()
+    before = path_of(RECIPE, 0, tmp_path).read_bytes()
     assert grid.run([NAME], [0, 1], jobs=1, smoke=True, folder=tmp_path) == 1
-    assert results.path_of(RECIPE, 0, tmp_path).read_bytes() == before
+    assert path_of(RECIPE, 0, tmp_path).read_bytes() == before
     assert "2 runs, 1 recorded already" in capsys.readouterr().out
 
 
@@ -169,11 +171,11 @@ def test_a_run_that_fails_is_named_and_the_others_are_recorded(tmp_path, monkeyp
 
 
 def test_an_unusable_file_is_refused_before_anything_is_trained(tmp_path, monkeypatch):
-    path = results.path_of(RECIPE, 2, tmp_path)
+    path = path_of(RECIPE, 2, tmp_path)
     path.parent.mkdir(parents=True)
     path.write_text("{")
     monkeypatch.setattr(one, "run", lambda *_, **__: pytest.fail("it trained"))
-    with pytest.raises(results.BadResult, match=r"seed-2\.json cannot be read"):
+    with pytest.raises(BadResult, match=r"seed-2\.json cannot be read"):
         grid.run([NAME], list(SEEDS), jobs=1, smoke=True, folder=tmp_path)
 
 
@@ -195,7 +197,7 @@ def test_a_run_asked_for_twice_is_made_once(tmp_path):
 
 
 def test_a_run_that_is_being_made_elsewhere_is_left_to_it_and_named(tmp_path, capsys):
-    path = results.path_of(RECIPE, 0, tmp_path)
+    path = path_of(RECIPE, 0, tmp_path)
     with job.Job("elsewhere", RECIPE, 0, "smoke", 1, path).lock():
         assert grid.run([NAME], [0, 1], jobs=1, smoke=True, folder=tmp_path) == 1
     assert f"1 runs are being made by another command: {NAME} seed 0" in capsys.readouterr().out

@@ -13,13 +13,17 @@ import torch
 from scipy import stats
 
 from utils import data, recipes, training
+from utils.experiments import catalogue
+from utils.experiments.recorded import BadResult, path_of
+from utils.experiments.steps import SKELETON
 from utils.lab import __main__ as command
 from utils.lab.report import status
 from utils.lab.report.intervals import estimate, mcnemar, paired_difference
 from utils.lab.runs import job, one, results, validation
+from utils.recipes import recipe_hash
 from utils.support.files import write_json
 
-SHORT = dataclasses.replace(recipes.SKELETON, name="short", epochs=1)
+SHORT = dataclasses.replace(SKELETON, name="short", epochs=1)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +41,7 @@ def recorded(run, tmp_path):
     result["history"] |= {"train_samples": 60_000, "test_samples": 10_000}
     last = 100 * (10_000 - wrong) / 10_000
     result |= {"test_accuracy_last": last, "test_accuracy_best": last}
-    path = results.path_of(SHORT, 3, tmp_path)
+    path = path_of(SHORT, 3, tmp_path)
     results.write(result, path)
     return result, path
 
@@ -89,7 +93,7 @@ def test_a_result_of_something_else_is_refused_by_name(recorded, edit, message):
     result, path = recorded
     edit(result)
     results.write(result, path)
-    with pytest.raises(results.BadResult, match=message) as caught:
+    with pytest.raises(BadResult, match=message) as caught:
         results.read(path, SHORT, 3)
     assert str(path) in str(caught.value)
 
@@ -97,7 +101,7 @@ def test_a_result_of_something_else_is_refused_by_name(recorded, edit, message):
 def test_a_result_edited_by_hand_is_refused_by_name(recorded):
     _, path = recorded
     path.write_text(path.read_text().replace('"threads": ', '"threads": 1'))
-    with pytest.raises(results.BadResult, match=r"seed-3\.json: edited since it was recorded"):
+    with pytest.raises(BadResult, match=r"seed-3\.json: edited since it was recorded"):
         results.read(path, SHORT, 3)
 
 
@@ -111,19 +115,19 @@ def test_a_switch_added_later_and_left_off_makes_nothing_stale(recorded):
 def test_a_truncated_result_is_refused_by_name(recorded):
     _, path = recorded
     path.write_text(path.read_text()[:200])
-    with pytest.raises(results.BadResult, match="cannot be read"):
+    with pytest.raises(BadResult, match="cannot be read"):
         results.read(path, SHORT, 3)
 
 
 def test_a_changed_recipe_has_another_hash():
-    hashes = {results.recipe_hash(recipe) for recipe in recipes.RECIPES.values()}
-    assert len(hashes) == len(recipes.RECIPES)
+    hashes = {recipe_hash(recipe) for recipe in (e.recipe for e in catalogue.EXPERIMENTS.values())}
+    assert len(hashes) == len(catalogue.EXPERIMENTS)
     renamed = dataclasses.replace(SHORT, name="other", title="other")
-    assert results.recipe_hash(renamed) == results.recipe_hash(SHORT)
+    assert recipe_hash(renamed) == recipe_hash(SHORT)
 
 
 def test_a_missing_seed_is_named_with_the_command_that_records_it(tmp_path):
-    with pytest.raises(results.BadResult, match=r"lacks seeds \[0, 1, 2, 3, 4\].*utils.lab run"):
+    with pytest.raises(BadResult, match=r"lacks seeds \[0, 1, 2, 3, 4\].*utils.lab run"):
         results.reported("01_skeleton", tmp_path)
 
 
@@ -133,7 +137,7 @@ def test_a_missing_seed_is_named_with_the_command_that_records_it(tmp_path):
 @pytest.fixture
 def few(monkeypatch, digits):
     """A small set that passes for MNIST, and the short recipe among the known ones."""
-    monkeypatch.setitem(recipes.RECIPES, "short", SHORT)
+    monkeypatch.setitem(catalogue.EXPERIMENTS, "short", SHORT)
     monkeypatch.setattr(results, "SAMPLES", (300, 100))
     return dataclasses.replace(digits.subset(300, 100), name="MNIST", md5=data.MNIST_SUM)
 
@@ -239,7 +243,7 @@ def test_an_unknown_recipe_ends_with_its_nearest_name(monkeypatch, digits, capsy
 def test_list_names_every_recipe(capsys):
     assert command.main(["list"]) == 0
     out = capsys.readouterr().out
-    assert all(name in out for name in recipes.RECIPES)
+    assert all(name in out for name in catalogue.EXPERIMENTS)
 
 
 @pytest.fixture
@@ -285,12 +289,12 @@ def test_the_table_of_choices_names_what_was_tried(watched, tmp_path):
     found = []
     for seed in (0, 1):
         candidate = dataclasses.replace(SHORT, lr=0.1)
-        path = tmp_path / "short" / f"{results.recipe_hash(candidate)}-seed-{seed}.json"
+        path = tmp_path / "short" / f"{recipe_hash(candidate)}-seed-{seed}.json"
         found.append(validation.judged(json.loads(path.read_text())))
     assert rows[1][3] == f"{found[0]:.2f}, {found[1]:.2f}"
     assert rows[1][2].startswith(f"{sum(found) / 2:.2f} ±")
     path.write_text(path.read_text().replace('"threads": ', '"threads": 1'))
-    with pytest.raises(results.BadResult, match="edited since it was recorded"):
+    with pytest.raises(BadResult, match="edited since it was recorded"):
         validation.table(["short"])
 
 
@@ -312,7 +316,7 @@ def test_the_layout_in_memory_is_no_choice(watched, tmp_path, monkeypatch):
     validation.run(SHORT, {"lr": [0.05]}, [0], jobs=1)
     (before,) = validation.found("short").items()
     faster = dataclasses.replace(SHORT, channels_last=True)
-    monkeypatch.setitem(recipes.RECIPES, "short", faster)
+    monkeypatch.setitem(catalogue.EXPERIMENTS, "short", faster)
     assert validation.found("short") == dict([before]) and before[0] == validation.AS_CHOSEN
 
 
@@ -350,7 +354,7 @@ def test_a_file_that_is_no_validation_run_enters_no_table(watched, tmp_path, cha
     validation.run(SHORT, {"lr": [0.1]}, [0], jobs=1)
     path = next((tmp_path / "short").glob("*.json"))
     results.write(json.loads(path.read_text()) | change, path)
-    with pytest.raises(results.BadResult, match=message):
+    with pytest.raises(BadResult, match=message):
         validation.table(["short"])
 
 
@@ -371,13 +375,13 @@ def test_what_cannot_be_tried_is_refused(text, message):
 def test_list_names_what_is_stale_and_why(recorded, monkeypatch):
     result, path = recorded
     folder = path.parents[1]
-    monkeypatch.setattr(recipes, "RECIPES", {"short": SHORT})
+    monkeypatch.setattr(recipes, "catalogue.EXPERIMENTS", {"short": SHORT})
     assert status.listing(folder).rows[0][2:] == ["3", "", ""]
     results.write(result | {"fingerprint": [0.0]}, path)
     stale = "seed 3: stale: the code behind short gives other numbers now. Delete it and run again."
     assert status.listing(folder).rows[0][2:] == ["none", "", stale]
     changed = dataclasses.replace(SHORT, lr=0.07)
-    monkeypatch.setattr(recipes, "RECIPES", {"short": changed})
+    monkeypatch.setattr(recipes, "catalogue.EXPERIMENTS", {"short": changed})
     assert "the recipe short has changed since (lr: 0.05 → 0.07)" in str(status.listing(folder))
 
 

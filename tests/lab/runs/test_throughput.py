@@ -7,11 +7,11 @@ import joblib
 import pytest
 import torch
 
-from utils import recipes
+from utils.experiments import catalogue
 from utils.lab.runs import grid, job
 
 RUNS = 4
-RECIPE = dataclasses.replace(recipes.get("03_augmentation"), epochs=2)
+RECIPE = dataclasses.replace(catalogue.recipe("03_augmentation"), epochs=2)
 
 
 def jobs(folder, threads: int) -> list[job.Job]:

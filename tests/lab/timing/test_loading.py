@@ -8,9 +8,11 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from utils import layers, recipes, training
+from utils import layers, training
+from utils.experiments.published import COMMONS, DESIGN_A, DESIGN_E2
 from utils.lab.timing import baseline, loading, recorded
 from utils.loaders import MemoryLoader
+from utils.run import Pieces, prepare
 
 CPU = torch.device("cpu")
 
@@ -39,7 +41,7 @@ def test_the_usual_augmentation_moves_digits_and_fills_corners(digits):
 
 
 def test_a_network_with_torchs_own_layers_is_the_same_network(digits):
-    model = recipes.prepare(recipes.DESIGN_E2, digits, 0, "cpu").model
+    model = prepare(DESIGN_E2, digits, 0, "cpu").model
     plain = baseline.with_own_layers(model)
     assert not any(isinstance(layer, layers.Dropout) for layer in plain)
     assert sum(type(layer) is nn.Dropout for layer in plain) == sum(
@@ -50,13 +52,13 @@ def test_a_network_with_torchs_own_layers_is_the_same_network(digits):
 
 
 def test_a_recipe_beyond_plain_sgd_has_no_usual_version(few):
-    common = recipes.COMMONS["a"]
+    common = COMMONS["a"]
     with pytest.raises(ValueError, match="common_a is not trained with plain SGD"):
-        baseline.as_torch_makes_it(recipes.prepare(common, few, 0, "cpu"), common)
+        baseline.as_torch_makes_it(prepare(common, few, 0, "cpu"), common)
 
 
 def test_every_way_trains_what_its_name_says(few):
-    made = {name: make() for name, make in loading.ways(recipes.DESIGN_E2, few, CPU).items()}
+    made = {name: make() for name, make in loading.ways(DESIGN_E2, few, CPU).items()}
     usual = [*recorded.USUAL.values(), recorded.ALBUMENTATIONS, recorded.USUAL_FLOOR]
     for name, setup in made.items():
         own = any(isinstance(layer, layers.Dropout) for layer in setup.model)
@@ -85,8 +87,8 @@ def test_the_ways_take_turns_and_the_first_turn_does_not_count(few, monkeypatch)
         order.append(type(setup.train_loader).__name__)
         return training.History(seconds=[float(len(order))])
 
-    monkeypatch.setattr(recipes.Setup, "fit", fit)
-    found = loading.in_turns(loading.ways(recipes.DESIGN_E2, few, CPU), 2, "x")
+    monkeypatch.setattr(Pieces, "fit", fit)
+    found = loading.in_turns(loading.ways(DESIGN_E2, few, CPU), 2, "x")
     assert order[:7] == order[7:14] == order[14:]
     assert found[recorded.USUAL[recorded.PLAIN]] == [8.0, 15.0]
 
@@ -124,13 +126,13 @@ def test_only_mnist_on_the_cpu_is_recorded(digits):
 
 def test_peak_memory_is_the_childs_own(few):
     heavy = np.ones(2**27)  # 1 GB here, which the child does not have
-    peak = loading._peak(recipes.DESIGN_A, recorded.FLOOR, few, CPU)
+    peak = loading._peak(DESIGN_A, recorded.FLOOR, few, CPU)
     assert 50 < peak < loading._peak_mb() - 500, heavy.shape
 
 
 def test_a_child_that_dies_is_an_error_and_not_a_wait(few):
     with pytest.raises(RuntimeError, match="no such way: its process ended with code 1"):
-        loading._peak(recipes.DESIGN_A, "no such way", few, CPU)
+        loading._peak(DESIGN_A, "no such way", few, CPU)
 
 
 def test_ratios_are_medians_of_turns():

@@ -8,13 +8,17 @@ from matplotlib.figure import Figure
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.data import DataLoader
 
-from utils import recipes, training
+from utils import training
+from utils.experiments import catalogue
+from utils.experiments.published import DESIGN_A
+from utils.experiments.speed import SPEED, SPEEDRUN
 from utils.lab.report import speed
 from utils.lab.report.speed import OURS, RECORD, USUAL
 from utils.lab.runs import results
 from utils.lab.timing import profiler, race, recorded
 from utils.loaders import MemoryLoader
-from utils.recipes import SPEED, SPEEDRUN
+from utils.recipes import difference, in_words
+from utils.run import Pieces, prepare, smoke
 
 CPU = torch.device("cpu")
 
@@ -51,7 +55,7 @@ def runs(monkeypatch):
         at = [recipe.name for recipe in SPEED].index(name)
         return [
             {"seed": seed, "test_accuracy_last": 98.6 + 0.1 * at + 0.01 * (seed % 5)}
-            for seed in range(recipes.CLAIMED[name])
+            for seed in range(catalogue.get(name).seeds)
         ]
 
     monkeypatch.setattr(results, "reported", reported)
@@ -78,20 +82,20 @@ def test_the_clock_counts_loading_and_training_but_not_evaluation(few, monkeypat
     history = training.History(
         test_samples=100, seconds=[1.0] * 5 + [2.0], test_correct=[90] * 5 + [99]
     )
-    monkeypatch.setattr(recipes.Setup, "fit", lambda setup, verbose: history)
-    found = race.whole(lambda images: recipes.prepare(SPEEDRUN, images, 0, CPU), lambda: few)
+    monkeypatch.setattr(Pieces, "fit", lambda setup, verbose: history)
+    found = race.whole(lambda images: prepare(SPEEDRUN, images, 0, CPU), lambda: few)
     assert found == {"ready": 2.5, "training": 7.0, "accuracy": 99.0}
 
 
 def test_a_race_that_is_interrupted_is_none(few, monkeypatch):
     half = training.History(test_samples=100, seconds=[3.0], test_correct=[90])
-    monkeypatch.setattr(recipes.Setup, "fit", lambda setup, verbose: half)
+    monkeypatch.setattr(Pieces, "fit", lambda setup, verbose: half)
     with pytest.raises(KeyboardInterrupt):
-        race.whole(lambda images: recipes.prepare(SPEEDRUN, images, 0, CPU), lambda: few)
+        race.whole(lambda images: prepare(SPEEDRUN, images, 0, CPU), lambda: few)
 
 
 def test_a_race_measures_every_entrant_every_recipe_and_three_profiles(few):
-    short = {name: recipes.smoke(recipe) for name, recipe in speed.RECIPE_OF.items()}
+    short = {name: smoke(recipe) for name, recipe in speed.RECIPE_OF.items()}
     found = race.measure(repeats=1, load=lambda: few, device="cpu", run=short)
     assert found["race"].keys() == found["profiles"].keys() == speed.RECIPE_OF.keys()
     assert found["epochs"].keys() == {recipe.name for recipe in SPEED}
@@ -99,7 +103,7 @@ def test_a_race_measures_every_entrant_every_recipe_and_three_profiles(few):
 
 
 def test_a_profile_names_what_takes_the_time(few):
-    found = profiler.shares(recipes.prepare(recipes.DESIGN_A, few, 0, "cpu"))
+    found = profiler.shares(prepare(DESIGN_A, few, 0, "cpu"))
     assert sum(found.values()) == pytest.approx(1, abs=1e-3)
     parts = ("loading", "convolutions", "batch norm", "pooling", "ReLU", "dropout", "optimizer")
     assert all(found[part] > 0 for part in parts)
@@ -107,14 +111,14 @@ def test_a_profile_names_what_takes_the_time(few):
 
 
 def test_a_profile_is_of_the_cpu(few):
-    setup = recipes.prepare(recipes.DESIGN_A, few, 0, "cpu")
+    setup = prepare(DESIGN_A, few, 0, "cpu")
     setup.device = torch.device("cuda")
     with pytest.raises(ValueError, match="prepare it for 'cpu'"):
         profiler.shares(setup)
 
 
 def test_averaging_is_the_optimizers_work(few):
-    setup = recipes.prepare(recipes.SPEEDRUN, few, 0, "cpu")
+    setup = prepare(SPEEDRUN, few, 0, "cpu")
     setup.average.update_parameters(setup.model)  # the first copies, from then on it averages
     with profile(activities=[ProfilerActivity.CPU]) as profiler:
         setup.average.update_parameters(setup.model)
@@ -128,8 +132,8 @@ def test_a_profile_is_a_table_with_the_largest_first():
 
 
 def test_loading_is_what_the_loader_does_and_nothing_else(few):
-    plain = recipes.prepare(recipes.DESIGN_A, few, 0, "cpu")
-    slow = recipes.prepare(recipes.DESIGN_A, few, 0, "cpu")
+    plain = prepare(DESIGN_A, few, 0, "cpu")
+    slow = prepare(DESIGN_A, few, 0, "cpu")
     loader = slow.train_loader
 
     class Slow:
@@ -155,12 +159,12 @@ def test_the_race_table_is_worked_out_by_hand(measured, runs):
     products = 28**2 * (9 * 4 + 9 * 4 * 4) + 14**2 * (9 * 4 * 8 + 9 * 8 * 8)
     products += 7**2 * (9 * 8 * 16 + 9 * 16 * 16 + 16 * 10)
     once = 28**2 * 9 * 4  # the first layer: no gradient of its input
-    assert usual["billion multiply-adds"] == f"{600_000 * (3 * products - once) / 1e9:,.0f}"
+    assert usual["billion MACs"] == f"{600_000 * (3 * products - once) / 1e9:,.0f}"
     # Unpadded: 5 x 5 at stride 2 leaves 12, a pool 6, then 4, then 2.
     products = 12**2 * 25 * 24 + 4**2 * 9 * 24 * 32 + 2**2 * 9 * 32 * 40 + 2**2 * 40 + 400
     images = SPEEDRUN.epochs * 60_000
     expected = images * (3 * products - 12**2 * 25 * 24) / 1e9
-    assert record["billion multiply-adds"] == f"{expected:,.0f}"
+    assert record["billion MACs"] == f"{expected:,.0f}"
     assert usual["last epoch, seed 0"] == "99.20"
 
 
@@ -183,7 +187,7 @@ def test_the_chain_table_is_worked_out_by_hand(measured, runs):
     assert rows[0]["seconds per epoch"] == "2.0" and rows[0]["all epochs"] == "20.0"
     assert rows[1]["Δ [95 % interval]"].startswith("+0.10 [+0.10, +0.10]")
     for (before, after), row in zip(pairwise(SPEED), rows[1:], strict=True):
-        assert row["the one change"] == recipes.in_words(recipes.difference(before, after))
+        assert row["the one change"] == in_words(difference(before, after))
 
 
 def test_targets_are_held_against_what_was_measured(measured, runs, monkeypatch):

@@ -13,7 +13,11 @@ from statistics import mean
 import numpy as np
 from matplotlib.figure import Figure
 
-from utils import models, receptive_field, recipes, schedules
+from utils import models, receptive_field, schedules
+from utils.experiments import catalogue
+from utils.experiments.published import COMMON, COMMONS, DESIGN_E2, DESIGN_E3, DESIGNS
+from utils.experiments.steps import AUGMENTATION, LR_SCHEDULE, REGULARIZATION, STEPS
+from utils.experiments.studies import BATCH_256, NOT_AUGMENTED, SCHEDULES
 from utils.lab.report import comparisons
 from utils.lab.report.intervals import (
     Estimate,
@@ -25,16 +29,18 @@ from utils.lab.report.intervals import (
 )
 from utils.lab.runs import results
 from utils.lab.timing import recorded
-from utils.recipes import COMMON, COMMONS, DESIGNS, PUBLISHED, STEPS, TARGETS, Recipe
+from utils.recipes import Recipe, build_model, difference, formatted, in_words
 from utils.support.tables import Table
 
 NAMED_PAIRS = ((4, 9), (2, 5), (8, 9), (1, 7), (1, 2))  # confused, says B's analysis
-ALL = tuple(sorted((*STEPS, *DESIGNS), key=lambda recipe: PUBLISHED[recipe.name].source))
+ALL = tuple(
+    sorted((*STEPS, *DESIGNS), key=lambda recipe: catalogue.get(recipe.name).published.source)
+)
 
 
 def label(recipe: Recipe) -> str:
     """The published system's letter, and where there are several its stage: ``E3``."""
-    return PUBLISHED[recipe.name].source
+    return catalogue.get(recipe.name).published.source
 
 
 def common_of(recipe: Recipe) -> Recipe:
@@ -52,7 +58,7 @@ def confused(run: dict, a: int, b: int) -> int:
 
 
 def parameters(recipe: Recipe) -> int:
-    return models.count_parameters(recipes.build_model(recipe))
+    return models.count_parameters(build_model(recipe))
 
 
 # --------------------------------------------------------------------------- the designs
@@ -60,26 +66,26 @@ def parameters(recipe: Recipe) -> int:
 
 def networks() -> Table:
     """What every design is, and how it is trained under its own recipe."""
-    columns = ["design", "network", "parameters", "receptive field", "million multiply-adds"]
+    columns = ["design", "network", "parameters", "receptive field", "million MACs"]
     columns += ["batch", "epochs", "optimizer", "learning rate", "gradient bound", "dropout"]
     columns += ["augmentation"]
     rows = []
     for recipe in ALL:
-        model = recipes.build_model(recipe)
+        model = build_model(recipe)
         rows.append(
             [
                 label(recipe),
                 f"`{recipe.model}`" + ("" if recipe.batch_norm else ", no batch norm"),
                 f"{models.count_parameters(model):,}",
                 receptive_field.final(model),
-                f"{models.count_multiply_adds(model) / 1e6:.2f}",
+                f"{models.count_macs(model) / 1e6:.2f}",
                 recipe.batch_size,
                 recipe.epochs,
                 recipe.optimizer,
                 f"{recipe.schedule}, {recipe.lr:g}",
-                recipes.shown(recipe.max_grad_norm),
-                recipes.shown(recipe.dropout),
-                recipes.shown(recipe.augmentation),
+                formatted(recipe.max_grad_norm),
+                formatted(recipe.dropout),
+                formatted(recipe.augmentation),
             ]
         )
     return Table(columns, rows)
@@ -87,9 +93,7 @@ def networks() -> Table:
 
 def common_recipe() -> Table:
     """What all networks share under the common recipe."""
-    return Table(
-        ["setting", "value"], [[name, recipes.shown(value)] for name, value in COMMON.items()]
-    )
+    return Table(["setting", "value"], [[name, formatted(value)] for name, value in COMMON.items()])
 
 
 def side_by_side() -> Table:
@@ -101,7 +105,7 @@ def side_by_side() -> Table:
 
 
 def _row(recipe: Recipe) -> list[str]:
-    published, highest = PUBLISHED[recipe.name], results.best_accuracies(recipe.name)
+    published, highest = catalogue.get(recipe.name).published, results.best_accuracies(recipe.name)
     return [
         f"{label(recipe)} {recipe.title if recipe in STEPS else f'`{recipe.model}`'}",
         f"{parameters(recipe):,}",
@@ -161,7 +165,7 @@ def _reached() -> dict[str, dict[str, float]]:
         return mean(results.last_accuracies(recipe.name))
 
     return {
-        "published": {label(recipe): PUBLISHED[recipe.name].test for recipe in ALL},
+        "published": {label(recipe): catalogue.get(recipe.name).published.test for recipe in ALL},
         "own recipe, last epoch": {label(recipe): ours(recipe) for recipe in ALL},
         "common recipe, last epoch": {letters(c): ours(c) for c in COMMONS.values()},
     }
@@ -173,14 +177,14 @@ def stages() -> Table:
     for before, after in pairwise(ALL):
         if label(before)[0] != label(after)[0]:
             continue
-        said = [PUBLISHED[recipe.name] for recipe in (before, after)]
+        said = [catalogue.get(recipe.name).published for recipe in (before, after)]
         train = mean(
             results.history_of(run).train_accuracy[-1] for run in results.reported(after.name)
         )
         rows.append(
             [
                 f"{label(before)} → {label(after)}",
-                recipes.in_words(recipes.difference(before, after)),
+                in_words(difference(before, after)),
                 f"{said[1].test - said[0].test:+.2f}",
                 signed(paired(before, after)),
                 f"{said[1].train:.2f}",
@@ -200,18 +204,22 @@ def targets() -> Table:
     """What was set for the designs, beside what was recorded."""
     rows = []
     for recipe in DESIGNS:
-        least, ours = PUBLISHED[recipe.name].test, max(results.best_accuracies(recipe.name))
+        least, ours = (
+            catalogue.get(recipe.name).published.test,
+            max(results.best_accuracies(recipe.name)),
+        )
         what = f"{label(recipe)}: best epoch of a seed, as published"
         rows.append([what, f"≥ {least:.2f}", f"{ours:.2f}", verdict(ours, least)])
-    late = max(
-        min(run["history"]["test_correct"][-5:]) for run in results.reported(recipes.DESIGN_E3.name)
-    )
+    late = max(min(run["history"]["test_correct"][-5:]) for run in results.reported(DESIGN_E3.name))
     late = 100 * late / results.SAMPLES[1]
     what = "E3: each of the last 5 epochs of a seed"
     rows.append([what, "≥ 99.40", f"{late:.2f}", verdict(late, 99.40)])
     for common in COMMONS.values():
-        if common.name in TARGETS:
-            ours, least = mean(results.last_accuracies(common.name)), TARGETS[common.name]
+        if catalogue.get(common.name).target:
+            ours, least = (
+                mean(results.last_accuracies(common.name)),
+                catalogue.get(common.name).target,
+            )
             what = f"{common.title}: mean of the last epoch"
             rows.append([what, f"≥ {least:.2f}", f"{ours:.3f}", verdict(ours, least)])
     return Table(["target", "at least", "measured", "reached"], rows)
@@ -242,9 +250,9 @@ def paired(before: Recipe, after: Recipe) -> Estimate:
 
 def schedulers() -> Table:
     """One network and one peak rate, five schedules: E's text says that step and plateau fail."""
-    base, chosen = recipes.DESIGN_E2, recipes.DESIGN_E3
+    base, chosen = DESIGN_E2, DESIGN_E3
     rows = []
-    for recipe in (base, *recipes.SCHEDULER_STUDY, chosen):
+    for recipe in (base, *SCHEDULES, chosen):
         falls = [first_fall(run["history"]["lr"]) for run in results.reported(recipe.name)]
         rows.append(
             [
@@ -268,7 +276,7 @@ def first_fall(rates: Sequence[float]) -> int | None:
 
 def batch_sizes() -> Table:
     """Step 04 in batches of 128 and of 256: B's text says the larger saves a second an epoch."""
-    base = recipes.LR_SCHEDULE
+    base = LR_SCHEDULE
     rows = [
         [
             recipe.batch_size,
@@ -277,7 +285,7 @@ def batch_sizes() -> Table:
             f"{mean(results.best_accuracies(recipe.name)):.2f}",
             f"{recorded.seconds_of(recipe):.1f}",
         ]
-        for recipe in (base, recipes.BATCH_STUDY)
+        for recipe in (base, BATCH_256)
     ]
     columns = ["batch_size", "last epoch", "Δ [95 % interval]", "best epoch", "seconds per epoch"]
     return Table(columns, rows)
@@ -286,7 +294,7 @@ def batch_sizes() -> Table:
 def augmentation() -> Table:
     """Augmentation off and on at three sizes, under the common recipe."""
     rows = []
-    for plain in sorted(recipes.AUGMENTATION_STUDY, key=parameters):
+    for plain in sorted(NOT_AUGMENTED, key=parameters):
         common = common_of(plain)
         values = [_over_seeds(recipe) for recipe in (plain, common)]
         rows.append([f"{parameters(plain):,}", *values, signed(paired(plain, common))])
@@ -295,7 +303,7 @@ def augmentation() -> Table:
 
 def mended_pairs() -> Table:
     """Mistakes between the digits that B's text names, without and with augmentation."""
-    sides = both(recipes.REGULARIZATION, recipes.AUGMENTATION)
+    sides = both(REGULARIZATION, AUGMENTATION)
     rows = []
     for what, count in _counts().items():
         before, after = ([count(run) for run in side] for side in sides)
@@ -326,7 +334,7 @@ def peeks() -> dict[str, list[float]]:
         "at a falling rate": [],
         "with averaged weights": [],
     }
-    for recipe in recipes.RECIPES.values():
+    for recipe in (e.recipe for e in catalogue.EXPERIMENTS.values()):
         for run in results.reported(recipe.name):
             lr = run["history"]["lr"]
             falling = "at a falling rate" if lr[-1] < max(lr) else "at a constant rate"
@@ -349,7 +357,7 @@ def size_picture() -> Figure:
     }
     published = {
         source.source: (source.parameters, source.test)
-        for source in (PUBLISHED[recipe.name] for recipe in ALL)
+        for source in (catalogue.get(recipe.name).published for recipe in ALL)
     }
     finding = f"Trained alike, in points: {what_size_brings()}"
     return comparisons.by_size({"common recipe": common, "own recipe": own}, published, finding)
@@ -396,7 +404,7 @@ def around_line(values: Sequence[float]) -> float:
 
 def schedules_picture() -> Figure:
     """Every schedule over the study's epochs; the plateau follows its first recorded run."""
-    plateau = next(recipe for recipe in recipes.SCHEDULER_STUDY if recipe.schedule == "plateau")
+    plateau = next(recipe for recipe in SCHEDULES if recipe.schedule == "plateau")
     losses = results.reported(plateau.name)[0]["history"]["train_loss"]
     plans = {
         name: schedules.rates(name, plateau.lr, plateau.epochs, 100, losses)

@@ -15,10 +15,15 @@ from dataclasses import fields
 from matplotlib.figure import Figure
 from PIL import Image
 
-from utils import data, plot_style, plots, receptive_field, recipes
+from utils import data, plot_style, plots, receptive_field
+from utils.experiments import catalogue
+from utils.experiments.frontier import FRONTIER
+from utils.experiments.published import COMMONS, DESIGN_A
+from utils.experiments.speed import SPEEDRUN
+from utils.experiments.steps import STEPS
 from utils.lab.report import comparisons, designs, frontier, speed
 from utils.lab.runs import results
-from utils.recipes import COMMONS, DESIGN_A, FRONTIER, PUBLISHED, SPEEDRUN, STEPS
+from utils.recipes import build_model
 from utils.support.files import replacing
 from utils.training import Mistakes
 
@@ -31,7 +36,9 @@ DESIGN_NAMES = tuple(recipe.name for recipe in (*designs.ALL, *COMMONS.values())
 def steps() -> Figure:
     labels = [f"{recipe.name[:2]} {recipe.title}" for recipe in STEPS]
     runs = [results.last_accuracies(name) for name in STEP_NAMES]
-    return comparisons.steps(labels, runs, [PUBLISHED[name].test for name in STEP_NAMES])
+    return comparisons.steps(
+        labels, runs, [catalogue.get(name).published.test for name in STEP_NAMES]
+    )
 
 
 def curves() -> Figure:
@@ -61,7 +68,7 @@ def always_wrong() -> tuple[Mistakes, int]:
 
 
 def network() -> Figure:
-    return plots.network(recipes.build_model(BEST))
+    return plots.network(build_model(BEST))
 
 
 # File name: what draws it, and the recipes whose runs it draws.
@@ -82,11 +89,11 @@ def digest(file: str) -> str:
     runs = [
         [run[part] for part in parts] for name in FIGURES[file][1] for run in results.reported(name)
     ]
-    layers = receptive_field.rows(recipes.build_model(BEST))
+    layers = receptive_field.rows(build_model(BEST))
     drawing = (plot_style, plots, comparisons, designs, speed, frontier, sys.modules[__name__])
     code = [inspect.getsource(module) for module in drawing]
     timed = speed.read()["race"] if file == "speed.png" else None
-    published = (PUBLISHED, frontier.elsewhere())
+    published = ([e.published for e in catalogue.EXPERIMENTS.values()], frontier.elsewhere())
     return hashlib.sha256(repr((runs, layers, published, timed, code)).encode()).hexdigest()[:16]
 
 

@@ -10,11 +10,14 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from utils import data, models, plots, recipes
+from utils import data, models, plots
+from utils.experiments import catalogue
+from utils.experiments.frontier import FRONTIER, LONG
+from utils.experiments.recorded import BadResult
 from utils.lab.report import comparisons, designs, label_errors
 from utils.lab.report.intervals import estimate, mean_std, paired_difference, reaches, signed
 from utils.lab.runs import results, validation
-from utils.recipes import FRONTIER, LONG, PUBLISHED, TARGETS, Recipe
+from utils.recipes import Recipe, build_model, formatted, switched_on
 from utils.support.tables import Table
 from utils.training import Mistakes
 
@@ -34,7 +37,7 @@ def elsewhere() -> list[dict]:
 
 def table() -> Table:
     """The most accurate network of each size that was found, beside what was set for it."""
-    columns = ["fewer than", "network", *_own(), "parameters", "million multiply-adds"]
+    columns = ["fewer than", "network", *_own(), "parameters", "million MACs"]
     columns += ["last epoch", "lowest, highest", "Δ to the size before [95 % interval]"]
     before = [None, *FRONTIER.values()]
     rows = [_row(*sized, smaller) for sized, smaller in zip(FRONTIER.items(), before, strict=False)]
@@ -42,14 +45,14 @@ def table() -> Table:
 
 
 def _row(limit: int, recipe: Recipe, smaller: Recipe | None) -> list:
-    model = recipes.build_model(recipe)
-    values, target = results.last_accuracies(recipe.name), TARGETS[recipe.name]
+    model = build_model(recipe)
+    values, target = results.last_accuracies(recipe.name), catalogue.get(recipe.name).target
     return [
         f"{limit:,}",
         f"`{recipe.stages}`",
-        *(recipes.shown(recipe.settings()[name]) for name in _own()),
+        *(formatted(recipe.settings()[name]) for name in _own()),
         f"{models.count_parameters(model):,}",
-        f"{models.count_multiply_adds(model) / 1e6:.2f}",
+        f"{models.count_macs(model) / 1e6:.2f}",
         mean_std(estimate(values), 3).replace(" ", "\u00a0"),
         f"{min(values):.2f}, {max(values):.2f}",
         signed(designs.paired(smaller, recipe)) if smaller else "",
@@ -82,9 +85,9 @@ def longer() -> Table:
 
 def common() -> Table:
     """The settings that all of the frontier's recipes share."""
-    used = results.switched_on(LARGEST.settings())
+    used = switched_on(LARGEST.settings())
     shared = [name for name in used if name not in ("stages", *_own())]
-    return Table(["setting", "value"], [[name, recipes.shown(used[name])] for name in shared])
+    return Table(["setting", "value"], [[name, formatted(used[name])] for name in shared])
 
 
 def _own() -> list[str]:
@@ -100,7 +103,7 @@ def ablation() -> Table:
     """
     tried = validation.found(ABLATED)
     if validation.AS_CHOSEN not in tried:
-        raise results.BadResult(f"nothing to compare with: python -m utils.lab choose {ABLATED}")
+        raise BadResult(f"nothing to compare with: python -m utils.lab choose {ABLATED}")
     as_chosen = tried[validation.AS_CHOSEN]
     rows = []
     for change, found in tried.items():
@@ -187,7 +190,9 @@ def picture() -> Figure:
     )
     published = {
         "this course's published designs: one run, mostly its best epoch on the test set": [
-            (one.parameters, one.test) for one in PUBLISHED.values()
+            (e.published.parameters, e.published.test)
+            for e in catalogue.EXPERIMENTS.values()
+            if e.published
         ],
         "published elsewhere: one run, its last epoch or its best": clear,
         "published elsewhere, with a doubt that the table states": doubtful,

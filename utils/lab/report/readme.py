@@ -10,12 +10,15 @@ import re
 
 import numpy as np
 
-from utils import models, receptive_field, recipes
-from utils.lab.report import designs, figures, frontier, speed
-from utils.lab.report.intervals import estimate, mean_std, paired_difference, reaches, signed
+from utils import models, receptive_field
+from utils.experiments import catalogue
+from utils.experiments.steps import STEPS, previous
+from utils.experiments.studies import STOCK_ENGINE
+from utils.lab.report import designs, figures, frontier, speed, steps
+from utils.lab.report.intervals import estimate, mean_std, paired_difference, signed
 from utils.lab.runs import results, validation
 from utils.lab.timing import recorded
-from utils.recipes import PUBLISHED, STEPS, TARGETS, Recipe
+from utils.recipes import build_model
 from utils.support import paths
 from utils.support.files import replacing
 from utils.support.tables import Table
@@ -27,105 +30,19 @@ README = ROOT / "README.md"
 # --------------------------------------------------------------------------- words and numbers
 
 
-def change(recipe: Recipe) -> Table:
-    """What ``recipe`` changes against the step before it; for the first, what is switched on."""
-    before = recipes.previous(recipe)
-    if before is None:
-        rows = [
-            [name, recipes.shown(value)]
-            for name, value in results.switched_on(recipe.settings()).items()
-        ]
-        return Table(["setting", "value"], rows)
-    rows = [
-        [name, recipes.shown(old), recipes.shown(new)]
-        for name, (old, new) in recipes.difference(before, recipe).items()
-    ]
-    return Table(["setting", f"step {before.name[:2]}", f"step {recipe.name[:2]}"], rows)
-
-
-def change_in_words(recipe: Recipe) -> str:
-    before = recipes.previous(recipe)
-    if before is None:
-        return "the bare network"
-    return recipes.in_words(recipes.difference(before, recipe))
-
-
 # --------------------------------------------------------------------------- the tables
-
-
-def experiments() -> Table:
-    """The four steps: what changed, what it brought, and what was published."""
-    columns = ["step", "the one change", "parameters", "receptive field", "train", "test"]
-    columns += ["Δ [95 % interval]", "best epoch: mean (highest)", "published"]
-    columns += ["seconds per epoch"]
-    rows = []
-    for recipe in STEPS:
-        runs = results.reported(recipe.name)
-        train = estimate([results.history_of(run).train_accuracy[-1] for run in runs])
-        test, best = (
-            estimate(results.last_accuracies(recipe.name)),
-            results.best_accuracies(recipe.name),
-        )
-        before = recipes.previous(recipe)
-        model = recipes.build_model(recipe)
-        rows.append(
-            [
-                f"[{recipe.name[:2]} {recipe.title}](notebooks/{recipe.name}.ipynb)",
-                change_in_words(recipe),
-                f"{models.count_parameters(model):,}",
-                receptive_field.final(model),
-                f"{train.mean:.2f}",
-                f"**{mean_std(test)}**".replace(" ", "\u00a0"),  # else narrow columns break it
-                difference(before, recipe) if before else "",
-                f"{estimate(best).mean:.2f} ({max(best):.2f})",
-                f"{PUBLISHED[recipe.name].test:.2f}",
-                f"{recorded.seconds_of(recipe):.1f}",
-            ]
-        )
-    return Table(columns, rows)
-
-
-def difference(before: Recipe, after: Recipe) -> str:
-    """Last-epoch test accuracy of ``after`` less that of ``before``, paired by seed."""
-    return signed(designs.paired(before, after))
-
-
-def targets() -> Table:
-    """Each step's target beside what was recorded."""
-    rows = []
-    for name in figures.STEP_NAMES:
-        target = TARGETS[name]
-        ours, best = (
-            estimate(results.last_accuracies(name)).mean,
-            max(results.best_accuracies(name)),
-        )
-        theirs = PUBLISHED[name].test
-        rows.append(
-            [
-                name,
-                f"≥ {target:.2f}",
-                f"{ours:.3f}",
-                "yes" if reaches(ours, target) else "no",
-                f"{theirs:.2f}",
-                f"{best:.2f}",
-                "yes" if reaches(best, theirs) else "no",
-            ]
-        )
-    columns = ["step", "target, mean of the last epoch", "measured", "reached"]
-    columns += ["published best epoch", "our best epoch", "reached as well"]
-    return Table(columns, rows)
 
 
 def engines() -> Table:
     """Test accuracy with either augmentation engine, paired by seed."""
     rows, before, after = [], [], []
-    for batched, stock in recipes.STOCK_ENGINE.items():
+    for batched, stock in STOCK_ENGINE.items():
         accuracies = [
             mean_std(estimate(results.last_accuracies(recipe.name)), 3)
             for recipe in (stock, batched)
         ]
         parameters = f"{designs.parameters(batched):,}"
-        rows.append([batched.title, parameters, *accuracies, difference(stock, batched)])
+        rows.append([batched.title, parameters, *accuracies, steps.difference(stock, batched)])
         before.append(results.last_accuracies(stock.name))
         after.append(results.last_accuracies(batched.name))
     # One value a seed, since a seed's runs share their order of images.
@@ -145,12 +62,12 @@ def findings() -> str:
         for step in (first, last)
     ]
     steps_up = [
-        f"{recipe.title.lower()} {difference(recipes.previous(recipe), recipe)}"
+        f"{recipe.title.lower()} {steps.difference(previous(recipe), recipe)}"
         for recipe in STEPS[1:]
     ]
     return "\n".join(
         [
-            f"- Four steps take a {models.count_parameters(recipes.build_model(last)):,}-parameter "
+            f"- Four steps take a {models.count_parameters(build_model(last)):,}-parameter "
             f"network from {mean_std(start)} % to **{mean_std(end)} %** test accuracy "
             f"({end.n} seeds, last epoch, the test set read for reporting only).",
             f"- What each change brought, in points: {'; '.join(steps_up)}.",
@@ -167,7 +84,11 @@ def findings() -> str:
 
 def machine() -> str:
     """What the recorded runs were made on, and how long all of them took."""
-    runs = [run for r in recipes.RECIPES.values() for run in results.recorded(r).values()]
+    runs = [
+        run
+        for r in (e.recipe for e in catalogue.EXPERIMENTS.values())
+        for run in results.recorded(r).values()
+    ]
     first, versions = runs[0], runs[0]["versions"]
     hours = sum(run["seconds"] for run in runs) / 3600
     return (
@@ -183,11 +104,11 @@ def code_block(text: str) -> str:
 
 def sections() -> dict[str, str]:
     """Everything between markers in the README, by marker name."""
-    model = recipes.build_model(figures.BEST)
+    model = build_model(figures.BEST)
     return {
         "findings": findings(),
-        "experiments": experiments().markdown(),
-        "targets": targets().markdown(),
+        "experiments": steps.experiments().markdown(),
+        "targets": steps.targets().markdown(),
         "engines": engines().markdown(),
         "machine": machine(),
         "designs": designs.side_by_side().markdown(),

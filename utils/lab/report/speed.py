@@ -10,12 +10,15 @@ from statistics import mean, median
 from matplotlib.figure import Figure
 from torch import nn
 
-from utils import models, receptive_field, recipes
+from utils import models, receptive_field
+from utils.experiments import catalogue
+from utils.experiments.published import DESIGN_A
+from utils.experiments.speed import SPEED, SPEEDRUN
 from utils.lab.report import comparisons, designs
 from utils.lab.report.intervals import estimate, mean_std, signed
 from utils.lab.runs import results
 from utils.lab.timing import recorded
-from utils.recipes import DESIGN_A, SPEED, SPEEDRUN, TARGETS, Recipe
+from utils.recipes import Recipe, build_model, difference, in_words
 from utils.support.tables import Table
 
 FOLDER = results.FOLDER.parent
@@ -49,7 +52,7 @@ def products(model: nn.Module) -> int:
     """
     first = receptive_field.rows(model)[0]
     once = first.n_out**2 * first.kernel**2 * first.ch_in * first.ch_out
-    return 3 * models.count_multiply_adds(model) - once
+    return 3 * models.count_macs(model) - once
 
 
 # --------------------------------------------------------------------------- the tables
@@ -60,21 +63,21 @@ def chain(measured: dict | None = None) -> Table:
     measured = measured or read()
     rows = []
     for before, recipe in zip((None, *SPEED), SPEED, strict=False):
-        model = recipes.build_model(recipe)
+        model = build_model(recipe)
         epoch = median(measured["epochs"][recipe.name])
         rows.append(
             [
                 recipe.title,
-                recipes.in_words(recipes.difference(before, recipe)) if before else "",
+                in_words(difference(before, recipe)) if before else "",
                 f"{models.count_parameters(model):,}",
-                f"{models.count_multiply_adds(model) / 1e6:.2f}",
+                f"{models.count_macs(model) / 1e6:.2f}",
                 mean_std(estimate(first_seeds(recipe))).replace(" ", "\u00a0"),
                 signed(designs.paired(before, recipe)) if before else "",
                 f"{epoch:.1f}",
                 f"{epoch * recipe.epochs:.1f}",
             ]
         )
-    columns = ["step", "the one change", "parameters", "million multiply-adds"]
+    columns = ["step", "the one change", "parameters", "million MACs"]
     columns += ["last epoch", "Δ [95 % interval]", "seconds per epoch", "all epochs"]
     return Table(columns, rows)
 
@@ -99,7 +102,7 @@ def race(measured: dict | None = None, elsewhere: Sequence[dict] | None = None) 
     ]
     rows += [_row(f"{RECORD}, on {other['machine']}", RECORD, other, "") for other in elsewhere]
     columns = ["run", "seconds", "least to most", "times faster", "steps", "images seen"]
-    columns += ["billion multiply-adds", "last epoch, seed 0"]
+    columns += ["billion MACs", "last epoch, seed 0"]
     return Table(columns, rows)
 
 
@@ -113,7 +116,7 @@ def _row(label: str, name: str, measured: dict, faster: str) -> list:
         faster,
         recipe.epochs * -(-results.SAMPLES[0] // recipe.batch_size),
         f"{images:,}",
-        f"{images * products(recipes.build_model(recipe)) / 1e9:,.0f}",
+        f"{images * products(build_model(recipe)) / 1e9:,.0f}",
         f"{measured['race'][name][0]['accuracy']:.2f}",
     ]
 
@@ -121,9 +124,9 @@ def _row(label: str, name: str, measured: dict, faster: str) -> list:
 def targets(measured: dict | None = None) -> Table:
     """What was set for the record and for loading, beside what was measured."""
     took = seconds(measured or read())
-    ours, least = mean(results.last_accuracies(SPEEDRUN.name)), TARGETS[SPEEDRUN.name]
+    ours, least = mean(results.last_accuracies(SPEEDRUN.name)), catalogue.get(SPEEDRUN.name).target
     most = median(took[USUAL]) / TIMES_FASTER
-    runs = recipes.CLAIMED[SPEEDRUN.name]
+    runs = catalogue.get(SPEEDRUN.name).seeds
     found = median(took[RECORD])
     rows = [
         [

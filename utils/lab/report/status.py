@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from utils import recipes
+from utils.experiments import catalogue
+from utils.experiments.recorded import BadResult
 from utils.lab.report.intervals import estimate, mcnemar, mean_std, paired_difference
 from utils.lab.runs import progress, results, validation
-from utils.recipes import Recipe
+from utils.recipes import Recipe, difference, formatted, in_words, recipe_hash
 from utils.support.tables import Table
 
 
@@ -19,7 +20,7 @@ def listing(folder: Path = results.FOLDER) -> Table:
         for status in progress.running(place)
     ]
     rows = []
-    for recipe in recipes.RECIPES.values():
+    for recipe in (e.recipe for e in catalogue.EXPERIMENTS.values()):
         good, bad = _sort(recipe, folder)
         here = [
             name.removeprefix(f"{recipe.name} ")
@@ -29,7 +30,7 @@ def listing(folder: Path = results.FOLDER) -> Table:
         rows.append(
             [
                 recipe.name,
-                results.recipe_hash(recipe),
+                recipe_hash(recipe),
                 ", ".join(map(str, good)) or "none",
                 ", ".join(here),
                 "; ".join(f"seed {seed}: {reason}" for seed, reason in bad.items()),
@@ -45,15 +46,15 @@ def _sort(recipe: Recipe, folder: Path) -> tuple[dict[int, dict], dict[int, str]
         seed = int(path.stem.removeprefix("seed-"))
         try:
             good[seed] = results.read(path, recipe, seed)
-        except results.BadResult as error:
+        except BadResult as error:
             bad[seed] = str(error).removeprefix(f"{path}: ")
     return dict(sorted(good.items())), dict(sorted(bad.items()))
 
 
 def show(name: str, folder: Path = results.FOLDER) -> str:
     """One recipe: its settings, and every run of it."""
-    recipe = recipes.get(name)
-    settings = [[key, recipes.shown(value)] for key, value in recipe.settings().items()]
+    recipe = catalogue.recipe(name)
+    settings = [[key, formatted(value)] for key, value in recipe.settings().items()]
     good, bad = _sort(recipe, folder)
     rows = [
         [
@@ -85,7 +86,7 @@ def show(name: str, folder: Path = results.FOLDER) -> str:
 
 def compare(before: str, after: str, folder: Path = results.FOLDER) -> str:
     """Two recipes, seed by seed, and what may be claimed of their difference."""
-    pair = [recipes.get(name) for name in (before, after)]
+    pair = [catalogue.recipe(name) for name in (before, after)]
     runs = [_sort(recipe, folder)[0] for recipe in pair]
     seeds = sorted(runs[0].keys() & runs[1].keys())
     if len(seeds) < 2:
@@ -104,7 +105,7 @@ def compare(before: str, after: str, folder: Path = results.FOLDER) -> str:
     columns = ["seed", before, after, "Δ", f"wrong only in {before}", f"only in {after}"]
     return "\n\n".join(
         [
-            f"Settings: {recipes.in_words(recipes.difference(*pair)) or 'the same'}",
+            f"Settings: {in_words(difference(*pair)) or 'the same'}",
             Table([*columns, "p (McNemar)"], rows).markdown(),
             claim(before, after, [[run[seed] for seed in seeds] for run in runs]),
         ]

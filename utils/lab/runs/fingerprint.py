@@ -1,7 +1,7 @@
 """What the code makes of a recipe, in a few numbers.
 
 A recorded run is stale once the code behind it gives other numbers. Comparing sources would call
-every reworded comment a change; so a recipe is trained for six steps on made-up images, in a
+every reworded comment a change. So a recipe is trained for six updates on made-up images, in a
 tenth of a second, and what came out is compared instead.
 """
 
@@ -16,40 +16,60 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from utils import data, recipes, schedules, training
+from utils import data, run, schedules, training
 from utils.recipes import Recipe
+from utils.support.seeds import seeded
 
 TRAIN, TEST, BATCH, EPOCHS = 80, 32, 32, 2
-TIGHTER = 1000  # gradients on made-up images are small: else a bound on them would not be seen
+TIGHTER = 1000  # gradients on made-up images are small: else gradient clipping would not be seen
+SHORTER = 100  # the power of a moving average's decay: else six updates would hardly move it
 TOLERANCE = 2e-3  # a pixel rounded otherwise moved a number by 0.02 %, 1 % of lr by 1 %
+NEWEST = 2  # the kind that new records carry; those made before it carry the first
 
 
 @functools.cache
-def fingerprint(recipe: Recipe) -> list[float]:
-    """Rates, losses, kernels' moves and batch-norm statistics of a run of six steps.
+def fingerprint(recipe: Recipe, kind: int = NEWEST) -> list[float]:
+    """Rates, losses, kernels' moves and batch-norm statistics of a run of six updates.
 
-    Always on the CPU and in one thread. Leaves torch's global random stream as it was.
+    The second kind also holds the counts of correct answers, the schedule in full length, the
+    training images of every epoch, and a moving average that follows faster. Always on the CPU
+    and in one thread; global random streams stay as they were.
     """
-    with training.cpu_threads(1):
-        return _measure(recipe)
+    with training.cpu_threads(1), seeded(0):
+        return _measure(recipe, kind)
 
 
-def _measure(recipe: Recipe) -> list[float]:
+def _measure(recipe: Recipe, kind: int) -> list[float]:
     bound = recipe.max_grad_norm and recipe.max_grad_norm / TIGHTER
     tiny = dataclasses.replace(recipe, batch_size=BATCH, epochs=EPOCHS, max_grad_norm=bound)
-    with torch.random.fork_rng(devices=[]):
-        setup = _in_double_precision(recipes.prepare(tiny, _made_up_images(), 0, "cpu"))
-        before = [weights.detach().clone() for weights in setup.model.parameters()]
-        history = setup.fit(verbose=False)
+    if kind > 1:
+        tiny = dataclasses.replace(tiny, ema=recipe.ema**SHORTER)
+    images = run.preprocessed(recipe, _made_up_images())
+    pieces = _in_double_precision(run.prepare(tiny, images, 0, "cpu"))
+    before = [weights.detach().clone() for weights in pieces.model.parameters()]
+    history = pieces.fit(verbose=False)
     if len(history) < EPOCHS:
         raise KeyboardInterrupt  # fit returns what it has: half a fingerprint is none
-    after = setup.model.parameters()
-    # Kernels only: what six steps do to a bias is small enough to be at rounding's mercy.
+    after = pieces.model.parameters()
+    # Kernels only: what six updates do to a bias is so small that rounding decides it.
     moved = [(b - a).norm().item() for a, b in zip(before, after, strict=True) if a.ndim > 1]
-    steps = len(setup.train_loader)
-    rates = schedules.rates(tiny.schedule, tiny.lr, EPOCHS, steps, history.train_loss)
-    seen = [s.norm().item() for s in setup.model.buffers() if s.is_floating_point()]
-    return [*rates, *history.train_loss, *history.test_loss, *moved, *seen]
+    updates = len(pieces.train_loader)
+    rates = schedules.rates(tiny.schedule, tiny.lr, EPOCHS, updates, history.train_loss)
+    statistics = [s.norm().item() for s in pieces.model.buffers() if s.is_floating_point()]
+    found = [*rates, *history.train_loss, *history.test_loss, *moved, *statistics]
+    if kind > 1:
+        found += [*history.train_correct, *history.test_correct, *_in_full_length(recipe, images)]
+    return found
+
+
+def _in_full_length(recipe: Recipe, images: data.ImageSet) -> list[float]:
+    """Every update's rate, for a loss that never falls, and every epoch's images, of 3 updates."""
+    losses = [1.0] * recipe.epochs
+    rates = schedules.rates(recipe.schedule, recipe.lr, recipe.epochs, 3, losses)
+    tiny = dataclasses.replace(recipe, batch_size=BATCH)
+    loader, _ = run.build_loaders(tiny, images, seed=0)
+    drawn = [sum(x.double().square().sum().item() for x, _ in loader) for _ in losses]
+    return [*rates, *drawn]
 
 
 class _Doubled:
@@ -61,20 +81,21 @@ class _Doubled:
     def __len__(self) -> int:
         return len(self.loader)
 
-    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
-        return ((x.double(), *rest) for x, *rest in self.loader)
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        return ((x.double(), y) for x, y in self.loader)
 
 
-def _in_double_precision(setup: recipes.Setup) -> recipes.Setup:
-    """``setup`` made so precise that the order of sums does not show.
+def _in_double_precision(pieces: run.Pieces) -> run.Pieces:
+    """``pieces`` made so precise that the order of sums does not show.
 
-    In single precision six steps make up to 10 % of a number of a gradient's rounding.
+    In single precision six updates make up to 10 % of a number of a gradient's rounding.
     """
-    setup.model.double()
-    if setup.average is not None:
-        setup.average.double()
-    setup.train_loader, setup.test_loader = map(_Doubled, (setup.train_loader, setup.test_loader))
-    return setup
+    pieces.model.double()
+    if pieces.average is not None:
+        pieces.average.double()
+    loaders = map(_Doubled, (pieces.train_loader, pieces.test_loader))
+    pieces.train_loader, pieces.test_loader = loaders
+    return pieces
 
 
 def _made_up_images() -> data.ImageSet:

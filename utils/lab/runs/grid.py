@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from utils import recipes
+from utils.experiments import catalogue
+from utils.experiments.recorded import path_of, read_sealed
 from utils.lab.runs import executors, fingerprint, results
 from utils.lab.runs.job import Job, images_of
 from utils.lab.runs.progress import Board
@@ -32,7 +33,7 @@ def run(
     ``jobs`` processes (default: one per core), or at most so many workers of the Dask cluster at
     the address ``cluster``; ``threads`` CPU threads a run, on ``device``. ``smoke`` cuts each run
     down to seconds, for trying the machinery, and needs a folder of its own. Raises
-    ``ValueError`` for a name or a size that cannot be and ``results.BadResult`` where a recorded
+    ``ValueError`` for a name or a size that cannot be and ``BadResult`` where a recorded
     file is unusable, before anything is trained, and ``RuntimeError`` at the end, with each
     reason, where runs failed.
     """
@@ -41,12 +42,12 @@ def run(
         raise ValueError(f"smoke runs do not belong in {folder}: name another folder")
     if device != "cpu" and folder.resolve() == results.FOLDER:
         raise ValueError(f"what is reported is made on the CPU: for {device} name another folder")
-    if (drafts := recipes.DRAFTS.keys() & set(names)) and not smoke:
+    if (drafts := {n for n in names if catalogue.get(n).draft}) and not smoke:
         raise ValueError(
             f"{', '.join(sorted(drafts))}: a draft is judged on validation only (choose), until "
-            "its recipe is final and stands in RECIPES"
+            "its recipe is final and stands in catalogue.EXPERIMENTS"
         )
-    chosen = [recipes.smoke(recipes.get(n)) if smoke else recipes.get(n) for n in names]
+    chosen = [smoke(catalogue.recipe(n)) if smoke else catalogue.recipe(n) for n in names]
     return record(
         [
             Job(
@@ -56,7 +57,7 @@ def run(
                 images="smoke" if smoke else "mnist",
                 threads=threads,
                 device=device,
-                path=results.path_of(recipe, seed, folder),
+                path=path_of(recipe, seed, folder),
             )
             for seed in seeds
             for recipe in chosen
@@ -108,7 +109,7 @@ def _is_recorded(job: Job) -> bool:
     if not job.path.exists():
         return False
     if job.images == "validation":
-        results.read_sealed(job.path)
+        read_sealed(job.path)
     else:
         results.read(job.path, job.recipe, job.seed, full=job.images == "mnist")
     return True

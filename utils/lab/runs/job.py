@@ -13,9 +13,10 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from utils import data, recipes, training
+from utils import data, training
 from utils.lab.runs import one
 from utils.recipes import Recipe
+from utils.run import smoke_images
 from utils.support.files import write_json
 from utils.training import History
 
@@ -61,7 +62,7 @@ def images_of(kind: str) -> data.ImageSet:
     MNIST-5k. Raises ``ValueError`` where a set that is not MNIST lies in its place.
     """
     if kind == "smoke":
-        return recipes.smoke_images(data.load("mnist-5k"))
+        return smoke_images(data.load("mnist-5k"))
     found = data.load("mnist")
     if not found.is_mnist:
         raise ValueError(f"this is {found.name}: only runs on MNIST are recorded")

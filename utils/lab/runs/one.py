@@ -15,10 +15,12 @@ from pathlib import Path
 
 import torch
 
-from utils import data, loaders, recipes, training
-from utils.lab.runs import fingerprint, results
-from utils.recipes import Recipe
-from utils.support import paths
+from utils import data, loaders, training
+from utils.experiments import recorded
+from utils.lab.runs import fingerprint
+from utils.recipes import Recipe, recipe_hash
+from utils.run import prepare, preprocessed
+from utils.support import memory, paths
 
 PACKAGES = ("torch", "torchvision", "numpy", "albumentations", "opencv-python-headless")
 
@@ -35,25 +37,26 @@ def run(
     device = torch.device(device or training.default_device())
     commit, found = git_commit(), versions()  # what is running, not what it becomes
     behaviour = fingerprint.fingerprint(recipe)
+    memory.keep_freed()
     started = time.perf_counter()
-    setup = recipes.prepare(recipe, images, seed, device)
-    history = setup.fit(verbose, after_epoch)
-    if len(history) < setup.epochs:
+    shown = preprocessed(recipe, images)
+    pieces = prepare(recipe, shown, seed, device)
+    history = pieces.fit(verbose, after_epoch=after_epoch)
+    if len(history) < recipe.epochs:
         raise KeyboardInterrupt  # fit returns what it has when interrupted; half a run is no run
-    answers = setup.evaluate()
-    plain = recipes.seen(recipe, images)
+    answers = pieces.evaluate()
     clean = loaders.MemoryLoader(
-        plain.train_images, plain.train_labels, batch_size=1000, device=device
+        shown.train_images, shown.train_labels, batch_size=1000, device=device
     )
     return {
-        "format": results.FORMAT,
+        "format": recorded.FORMAT,
         "recipe": recipe.settings(),
-        "recipe_hash": results.recipe_hash(recipe),
+        "recipe_hash": recipe_hash(recipe),
         "seed": seed,
         "data": images.name,
         "data_md5": images.md5,
         "history": asdict(history),
-        "train_accuracy_clean": training.evaluate(setup.network, clean, device).accuracy,
+        "train_accuracy_clean": training.evaluate(pieces.network, clean, device).accuracy,
         "test_accuracy_last": history.test_accuracy[-1],
         "test_accuracy_best": max(history.test_accuracy),
         "misclassified": answers.mistakes().as_lists(),
@@ -61,10 +64,12 @@ def run(
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {"python": platform.python_version(), **found},
         "machine": machine(device),
+        "processor": processor(),
         "device": device.type,
         "threads": torch.get_num_threads(),
         "git_commit": commit,
         "fingerprint": behaviour,
+        "fingerprint_kind": fingerprint.NEWEST,
     }
 
 
@@ -77,22 +82,40 @@ def machine(device: torch.device) -> str:
     """The GPU's name, or the processor's and its number of cores."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        lines = cpuinfo.read_text().splitlines()
-        names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-        model = names[0] if names else model
+    model = _cpuinfo().get("model name") or platform.processor() or platform.machine()
     return f"{model}, {os.cpu_count()} cores"
+
+
+def processor() -> dict[str, str]:
+    """What decides how sums round on the CPU: its family and model, and the instructions used.
+
+    One name ("AMD EPYC") covers several processors that round differently.
+    """
+    known = _cpuinfo()
+    return {
+        "family": known.get("cpu family", "unknown"),
+        "model": known.get("model", "unknown"),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "onednn": os.environ.get("ONEDNN_MAX_CPU_ISA", "not limited"),
+    }
+
+
+def _cpuinfo() -> dict[str, str]:
+    """The first processor's entries in Linux's list; empty elsewhere."""
+    path = Path("/proc/cpuinfo")
+    if not path.exists():
+        return {}
+    first, *_ = path.read_text(encoding="utf-8").split("\n\n")
+    pairs = [line.partition(":") for line in first.splitlines()]
+    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 @functools.cache  # read when the first run starts: later edits are not what is running
 def git_commit() -> str:
     """The commit the code stands at, with ``+changes`` where files under utils/ differ from it."""
-    folder = paths.ROOT
 
     def git(*arguments: str) -> str:
-        command = ["git", "-C", str(folder), *arguments]
+        command = ["git", "-C", str(paths.ROOT), *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     try:

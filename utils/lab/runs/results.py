@@ -1,23 +1,22 @@
-"""Recorded runs: one JSON per recipe and seed, written whole or not at all, checked when read."""
+"""Recorded runs: written whole or not at all, checked when read, and as one table.
+
+``utils.experiments.recorded`` says how a file is laid out and sealed.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from importlib.metadata import version
 from pathlib import Path
 
-from utils import data, recipes
+from utils import data
+from utils.experiments import catalogue
+from utils.experiments.recorded import FOLDER, BadResult, read_sealed, seal, seeds_of
 from utils.lab.runs import fingerprint
-from utils.recipes import Recipe
-from utils.support import paths
+from utils.recipes import Recipe, changed_settings
 from utils.support.files import write_json
 from utils.training import History
 
-FOLDER = paths.ASSETS / "results"
-SEEDS = range(5)  # what the tables report, where ``recipes.CLAIMED`` does not ask for more
-LEAST = 3  # of them, at least, of what the README makes no claim about
-FORMAT = 3
+SEEDS = range(5)  # what the tables report, where an experiment does not ask for more
 SAMPLES = (60_000, 10_000)  # what a reported run trains and is tested on
 KEYS = {
     "format", "recipe", "recipe_hash", "seed", "data", "data_md5", "history",
@@ -26,61 +25,16 @@ KEYS = {
 }  # fmt: skip
 
 
-class BadResult(ValueError):
-    """A results file cannot be used; the message names it and what is wrong."""
-
-
-def switched_on(settings: dict) -> dict:
-    """``settings`` without those that are off (``None``, ``False``, zero).
-
-    A run keeps its recipe when a later version adds a switch and leaves it off.
-    """
-    return {name: value for name, value in settings.items() if value}
-
-
-def recipe_hash(recipe: Recipe) -> str:
-    """Twelve hex digits over the settings: they change whenever a number of the recipe does."""
-    return settings_hash(recipe.settings())
-
-
-def settings_hash(settings: dict) -> str:
-    return _digest(switched_on(settings))[:12]
-
-
-def changed_settings(before: dict, after: dict) -> str:
-    """The settings that differ, in words; empty where none does."""
-    old, new = switched_on(before), switched_on(after)
-    changed = {}
-    for name in old | new:
-        pair = old.get(name), new.get(name)
-        if pair[0] != pair[1]:
-            switch = any(value is True for value in pair)
-            changed[name] = tuple(map(bool, pair)) if switch else pair
-    return recipes.in_words(changed)
-
-
-def _digest(content: dict) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def path_of(recipe: Recipe, seed: int, folder: Path = FOLDER) -> Path:
-    return folder / recipe.name / f"seed-{seed}.json"
-
-
 def write(result: dict, path: Path) -> None:
     """Write a result, sealed with a checksum over its content."""
-    write_json(result | {"sha256": _seal(result)}, path)
-
-
-def _seal(result: dict) -> str:
-    return _digest({key: value for key, value in result.items() if key != "sha256"})
+    write_json(result | {"sha256": seal(result)}, path)
 
 
 def read(path: Path, recipe: Recipe, seed: int, full: bool = True) -> dict:
     """The result of ``recipe`` and ``seed``; ``BadResult`` where the file is anything else.
 
-    A result is stale where its recipe or, under the same torch, what the code makes of the
-    recipe has changed since. ``full`` asks for a run on the whole MNIST, as every table does.
+    ``full`` asks for a run on the whole MNIST, as every table does. Whether the code still gives
+    such a run is another question: see ``stale``.
     """
     result = read_sealed(path)
     try:
@@ -92,20 +46,21 @@ def read(path: Path, recipe: Recipe, seed: int, full: bool = True) -> dict:
     return result
 
 
-def read_sealed(path: Path) -> dict:
-    """A result of whatever recipe, as it was written; ``BadResult`` where it is not."""
-    try:
-        result = json.loads(path.read_text())
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise BadResult(f"{path} cannot be read: {error}. Delete it and run again.") from error
-    reason = ""
-    if not isinstance(result, dict) or result.get("format") != FORMAT:
-        reason = f"not a result of format {FORMAT}"
-    elif result.get("sha256") != _seal(result):
-        reason = "edited since it was recorded: its checksum is not that of its content"
-    if reason:
-        raise BadResult(f"{path}: {reason}. Delete it and run again.")
-    return result
+def stale(result: dict, recipe: Recipe) -> str:
+    """Why the code may not give this result any more, in words; empty where it does.
+
+    Images augmented by albumentations depend on the version of OpenCV, so with another one
+    nothing can be said of them.
+    """
+    packages = ["opencv-python-headless"] if recipe.engine == "albumentations" else []
+    if any(result["versions"][package] != version(package) for package in packages):
+        return ""
+    now = fingerprint.fingerprint(recipe, result.get("fingerprint_kind", 1))
+    if fingerprint.agree(result["fingerprint"], now):
+        return ""
+    then, torch = result["versions"]["torch"], version("torch")
+    other = f", or torch {torch} does where {then} did not" if then != torch else ""
+    return f"stale: the code behind {recipe.name} gives other numbers now{other}"
 
 
 def _what_is_wrong(result: dict, recipe: Recipe, seed: int) -> str:
@@ -113,10 +68,6 @@ def _what_is_wrong(result: dict, recipe: Recipe, seed: int) -> str:
         return f"it lacks {', '.join(sorted(missing))}"
     if changed := changed_settings(result["recipe"], recipe.settings()):
         return f"stale: the recipe {recipe.name} has changed since ({changed})"
-    if result["versions"]["torch"] == version("torch") and not fingerprint.agree(
-        result["fingerprint"], fingerprint.fingerprint(recipe)
-    ):
-        return f"stale: the code behind {recipe.name} gives other numbers now"
     if result["seed"] != seed:
         return f"its seed is {result['seed']}, not {seed}"
     history = result["history"]
@@ -146,26 +97,22 @@ def _what_is_not_full(result: dict) -> str:
 
 def recorded(recipe: Recipe, folder: Path = FOLDER) -> dict[int, dict]:
     """Every recorded run of ``recipe``, ``{seed: result}``, each one checked."""
-    found = {}
-    for path in sorted((folder / recipe.name).glob("seed-*.json")):
-        seed = int(path.stem.removeprefix("seed-"))
-        found[seed] = read(path, recipe, seed)
-    return dict(sorted(found.items()))
+    return {seed: read(path, recipe, seed) for seed, path in seeds_of(recipe, folder).items()}
 
 
 def reported(name: str, folder: Path = FOLDER) -> list[dict]:
     """The recorded runs that a table reads; ``BadResult`` for fewer than it needs.
 
-    Those of ``SEEDS``, or of as many as are claimed. No other seed counts, however many are
-    recorded: nobody picks them.
+    Those of ``SEEDS``, or of as many as the experiment asks for. No other seed counts, however
+    many are recorded: nobody picks them.
     """
-    found = recorded(recipes.get(name), folder)
-    needed = range(recipes.CLAIMED.get(name, LEAST))
-    if missing := [seed for seed in needed if seed not in found]:
-        remedy = f"python -m utils.lab run {name} --seeds 0-{needed[-1]}"
-        remedy = "it is a draft yet" if name in recipes.DRAFTS else remedy
+    experiment = catalogue.get(name)
+    found = recorded(experiment.recipe, folder)
+    if missing := [seed for seed in range(experiment.seeds) if seed not in found]:
+        remedy = f"python -m utils.lab run {name} --seeds 0-{experiment.seeds - 1}"
+        remedy = "it is a draft, judged on validation only" if experiment.draft else remedy
         raise BadResult(f"{name} lacks seeds {missing}: {remedy}")
-    return [found[seed] for seed in range(max(len(needed), len(SEEDS))) if seed in found]
+    return [found[seed] for seed in range(max(experiment.seeds, len(SEEDS))) if seed in found]
 
 
 def last_accuracies(name: str) -> list[float]:

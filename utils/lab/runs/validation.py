@@ -12,15 +12,17 @@ from itertools import product
 from pathlib import Path
 from statistics import mean
 
-from utils import data, recipes
+from utils import data
+from utils.experiments import catalogue, recorded
 from utils.lab.report.intervals import estimate, mean_std
-from utils.lab.runs import grid, results
+from utils.lab.runs import grid
 from utils.lab.runs.job import Job
-from utils.recipes import Recipe
+from utils.recipes import Recipe, changed_settings, recipe_hash, settings_hash
 from utils.support.lookup import look_up
+from utils.support.paths import ASSETS
 from utils.support.tables import Table
 
-FOLDER = results.FOLDER.parent / "choices"
+FOLDER = ASSETS / "choices"
 SAMPLES = (50_000, 10_000)  # what a candidate trains on and is judged on
 AS_CHOSEN = "as chosen"  # the candidate that differs in nothing
 LAST = 5  # the judge averages over a fifth of the epochs: at a constant rate one is too noisy
@@ -81,7 +83,7 @@ def run(
                 images="validation",
                 threads=threads,
                 device=device,
-                path=FOLDER / recipe.name / f"{results.recipe_hash(candidate)}-seed-{seed}.json",
+                path=FOLDER / recipe.name / f"{recipe_hash(candidate)}-seed-{seed}.json",
             )
             for seed in seeds
             for candidate in candidates(recipe, tried)
@@ -92,14 +94,14 @@ def run(
 
 
 def _difference(recipe: Recipe, candidate: Recipe) -> str:
-    changed = results.changed_settings(recipe.settings(), candidate.settings())
+    changed = changed_settings(recipe.settings(), candidate.settings())
     return changed or AS_CHOSEN
 
 
 def _read(path: Path) -> dict:
     """A recorded candidate; ``BadResult`` where the file is anything else."""
-    result = results.read_sealed(path)
-    name = f"{results.settings_hash(result['recipe'])}-seed-{result['seed']}"
+    result = recorded.read_sealed(path)
+    name = f"{settings_hash(result['recipe'])}-seed-{result['seed']}"
     history = result["history"]
     if result["data"] != "MNIST validation" or result["data_md5"] != data.MNIST_SUM:
         reason = f"made on {result['data']}, not on MNIST's validation split"
@@ -109,7 +111,7 @@ def _read(path: Path) -> dict:
         reason = f"it holds another candidate or seed ({name})"
     else:
         return result
-    raise results.BadResult(f"{path}: {reason}. Delete it and choose again.")
+    raise recorded.BadResult(f"{path}: {reason}. Delete it and choose again.")
 
 
 def judged(result: dict) -> float:
@@ -126,7 +128,7 @@ def table(names: Iterable[str] | None = None) -> Table:
     """
     rows = [
         _row(name, difference, list(values.values()))
-        for name in names or (recipes.RECIPES | recipes.DRAFTS)
+        for name in names or catalogue.EXPERIMENTS
         for difference, values in sorted(found(name).items())
     ]
     return Table(["recipe", "tried", "validation accuracy", "one a seed"], rows)
@@ -134,12 +136,12 @@ def table(names: Iterable[str] | None = None) -> Table:
 
 def found(name: str) -> dict[str, dict[int, float]]:
     """What every recorded candidate of a recipe reached: ``{its difference: {seed: value}}``."""
-    recipe, judged_by = recipes.get(name), {}
+    recipe, judged_by = catalogue.recipe(name), {}
     for path in sorted((FOLDER / name).glob("*.json"), key=_seed_of):
         result = _read(path)
         # How kernels lie in memory makes seconds, not accuracies.
         alike = {"channels_last": recipe.channels_last}
-        changed = results.changed_settings(recipe.settings(), result["recipe"] | alike)
+        changed = changed_settings(recipe.settings(), result["recipe"] | alike)
         judged_by.setdefault(changed or AS_CHOSEN, {})[result["seed"]] = judged(result)
     return judged_by
 

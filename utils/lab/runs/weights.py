@@ -8,9 +8,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from utils import data, pretrained, recipes, training
+from utils import data, pretrained, training
 from utils.lab.runs import results
 from utils.recipes import Recipe
+from utils.run import prepare
 from utils.support.files import replacing
 
 SEED = 0  # always the first: choosing the best would be a peek at the test set
@@ -26,12 +27,12 @@ def make(
 
     ``recorded``: the test accuracies of its epochs, by default those of the recorded run. Raises
     ``ValueError``, and saves nothing, where the run does not repeat them, and
-    ``results.BadResult`` where too few runs are recorded.
+    ``BadResult`` where too few runs are recorded.
     """
     if recorded is None:
         recorded = results.history_of(results.reported(recipe.name)[SEED]).test_accuracy
     with training.cpu_threads(1):
-        setup = recipes.prepare(recipe, images, SEED, "cpu")
+        setup = prepare(recipe, images, SEED, "cpu")
         history = setup.fit()
     if history.test_accuracy != recorded:
         raise ValueError(

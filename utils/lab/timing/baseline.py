@@ -15,9 +15,10 @@ from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 from torchvision.transforms import InterpolationMode
 
-from utils import layers, recipes, schedules
+from utils import layers, schedules
 from utils.data import MEAN, STD
 from utils.recipes import Recipe
+from utils.run import Pieces
 from utils.support import checks
 
 
@@ -51,7 +52,7 @@ def torchvision_loader(
     return DataLoader(dataset, batch_size=batch_size, shuffle=True)
 
 
-def as_torch_makes_it(setup: recipes.Setup, recipe: Recipe) -> recipes.Setup:
+def as_torch_makes_it(setup: Pieces, recipe: Recipe) -> Pieces:
     """``setup`` with torch's own dropout and optimizer step.
 
     Raises ``ValueError`` for a recipe that needs more than momentum SGD.

@@ -15,7 +15,8 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from utils import data, recipes, training
+from utils import data, training
+from utils.experiments import catalogue
 from utils.lab.runs import one
 from utils.lab.timing import baseline
 from utils.lab.timing.recorded import (
@@ -27,34 +28,35 @@ from utils.lab.timing.recorded import (
     USUAL,
     USUAL_FLOOR,
 )
-from utils.recipes import Recipe, Setup
+from utils.recipes import Recipe
+from utils.run import Pieces, prepare
 from utils.support import checks
 
-DESIGNS = ("design_e2", "design_a")  # what the loaders are compared on
+COMPARED = ("design_e2", "design_a")  # what the loaders are compared on
 # What the tables give seconds of.
-TIMED = tuple(recipe.name for recipe in (*recipes.STEPS, *recipes.DESIGNS, recipes.BATCH_STUDY))
+TIMED = tuple(e.name for e in catalogue.EXPERIMENTS.values() if e.timed)
 IMAGES = 6_000  # of an epoch's 60,000: what is measured is scaled up
 
 
 def ways(
     recipe: Recipe, images: data.ImageSet, device: torch.device
-) -> dict[str, Callable[[], Setup]]:
+) -> dict[str, Callable[[], Pieces]]:
     """``{name: make}``: what each way trains, made anew by every call."""
     plain = dataclasses.replace(recipe, augmentation=None, engine="batched")
     augmented = dataclasses.replace(plain, augmentation="rotate_perspective")
     by_image = dataclasses.replace(augmented, engine="albumentations")
 
-    def ours(recipe: Recipe) -> Setup:
-        return recipes.prepare(recipe, images, 0, device)
+    def ours(recipe: Recipe) -> Pieces:
+        return prepare(recipe, images, 0, device)
 
-    def torchvision(**options) -> Setup:
+    def torchvision(**options) -> Pieces:
         loader = baseline.torchvision_loader(
             images.train_images, images.train_labels, batch_size=recipe.batch_size, **options
         )
         setup = baseline.as_torch_makes_it(ours(plain), plain)
         return dataclasses.replace(setup, train_loader=loader)
 
-    def beforehand(setup: Setup) -> Setup:
+    def beforehand(setup: Pieces) -> Pieces:
         batches = list(setup.train_loader)
         batches[-1][0].sum().item()  # a GPU has made them when the clock starts
         return dataclasses.replace(setup, train_loader=batches)
@@ -71,7 +73,7 @@ def ways(
 
 
 def in_turns(
-    makers: dict[str, Callable[[], Setup]], repeats: int, what: str
+    makers: dict[str, Callable[[], Pieces]], repeats: int, what: str
 ) -> dict[str, list[float]]:
     """Seconds of one epoch of each, evaluation left out, ``repeats`` times in alternation."""
     found: dict[str, list[float]] = {name: [] for name in makers}
@@ -87,7 +89,7 @@ def measure(
     *,
     repeats: int = 5,
     batch_sizes: Iterable[int] = (),
-    names: Iterable[str] = DESIGNS,
+    names: Iterable[str] = COMPARED,
     images: data.ImageSet | None = None,
     device: torch.device | str | None = None,
     memory: bool = True,
@@ -102,7 +104,7 @@ def measure(
     device = torch.device(device or training.default_device())
     images = images or share(data.load())
     cases = []
-    for recipe in map(recipes.get, names):
+    for recipe in map(catalogue.recipe, names):
         for size in dict.fromkeys((recipe.batch_size, *batch_sizes)):
             sized = dataclasses.replace(recipe, batch_size=size, epochs=1)
             makers = ways(sized, images, device)
@@ -120,11 +122,10 @@ def measure_recipes(
     """An epoch of every recipe as it stands, on one thread of the CPU."""
     checks.whole(1, repeats=repeats)
     images = images or share(data.load())
-    short = [dataclasses.replace(recipes.get(name), epochs=1) for name in names]
+    short = [dataclasses.replace(catalogue.recipe(name), epochs=1) for name in names]
     with training.cpu_threads(1):
         makers = {
-            recipe.name: lambda recipe=recipe: recipes.prepare(recipe, images, 0, "cpu")
-            for recipe in short
+            recipe.name: lambda recipe=recipe: prepare(recipe, images, 0, "cpu") for recipe in short
         }
         seconds = in_turns(makers, repeats, "recipes")
         return signed(images, torch.device("cpu")) | {"seconds": seconds}

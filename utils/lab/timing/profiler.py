@@ -9,7 +9,7 @@ from torch import nn
 from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile, record_function
 
-from utils.recipes import Setup
+from utils.run import Pieces
 from utils.support.tables import Table
 
 LOADING, OTHER = "loading", "other"
@@ -44,7 +44,7 @@ class _LabelledLoader:
             yield batch
 
 
-def shares(setup: Setup) -> dict[str, float]:
+def shares(setup: Pieces) -> dict[str, float]:
     """The share of training time that each kind of work takes; together they are 1.
 
     In one epoch of ``setup``, which this trains. The profiler itself slows small operations down

@@ -14,15 +14,17 @@ from collections.abc import Callable
 import torch
 from tqdm import tqdm
 
-from utils import data, recipes, training
+from utils import data, training
+from utils.experiments.speed import SPEED
 from utils.lab.report.speed import OURS, RECIPE_OF, RECORD, USUAL
 from utils.lab.timing import loading, profiler, recorded
 from utils.lab.timing.recorded import PLAIN
 from utils.lab.timing.recorded import USUAL as USUAL_LOADING
-from utils.recipes import SPEED, Recipe, Setup
+from utils.recipes import Recipe
+from utils.run import Pieces, prepare
 from utils.support import checks
 
-Make = Callable[[data.ImageSet], Setup]
+Make = Callable[[data.ImageSet], Pieces]
 
 
 def entrants(device: torch.device, run: dict[str, Recipe] = RECIPE_OF) -> dict[str, Make]:
@@ -31,13 +33,13 @@ def entrants(device: torch.device, run: dict[str, Recipe] = RECIPE_OF) -> dict[s
     ``run`` says which recipe each of them is.
     """
 
-    def usual(images: data.ImageSet) -> Setup:
+    def usual(images: data.ImageSet) -> Pieces:
         return loading.ways(run[USUAL], images, device)[USUAL_LOADING[PLAIN]]()
 
     return {
         USUAL: usual,
-        OURS: lambda images: recipes.prepare(run[OURS], images, 0, device),
-        RECORD: lambda images: recipes.prepare(run[RECORD], images, 0, device),
+        OURS: lambda images: prepare(run[OURS], images, 0, device),
+        RECORD: lambda images: prepare(run[RECORD], images, 0, device),
     }
 
 
@@ -70,7 +72,7 @@ def measure(
     device = torch.device(device or training.default_device())
     images = load()
     makers = {
-        recipe.name: lambda recipe=recipe: recipes.prepare(recipe, images, 0, device)
+        recipe.name: lambda recipe=recipe: prepare(recipe, images, 0, device)
         for recipe in (dataclasses.replace(recipe, epochs=1) for recipe in SPEED)
     }
     epochs = loading.in_turns(makers, recorded.LEAST, "an epoch of each")

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import torch
 
-from utils import recipes
 from utils.data import ImageSet
+from utils.experiments import catalogue
 from utils.lab.runs import results
 from utils.recipes import Recipe
 from utils.support.tables import Table
@@ -130,7 +130,7 @@ def targets(measured: dict | None = None) -> list[list[str]]:
     measured = measured or read()["loading"]
     rows = []
     for case in measured["cases"]:
-        if case["batch_size"] != recipes.get(case["recipe"]).batch_size:
+        if case["batch_size"] != catalogue.recipe(case["recipe"]).batch_size:
             continue  # what was set is for the design as it is
         for kind, most in MOST_OVER_FLOOR.items():
             over = statistics.median(over_floor(case, kind))

@@ -1,0 +1,24 @@
+"""All experiments by name. A new one is added to a list in one of the modules beside this one."""
+
+from __future__ import annotations
+
+from utils.experiments import frontier, published, speed, steps, studies
+from utils.experiments.record import Experiment
+from utils.recipes import Recipe
+from utils.support.lookup import look_up
+
+EXPERIMENTS: dict[str, Experiment] = {
+    experiment.name: experiment
+    for module in (steps, published, studies, speed, frontier)
+    for experiment in module.EXPERIMENTS
+}
+
+
+def get(name: str) -> Experiment:
+    """The experiment called ``name``; ``ValueError`` with the nearest name for an unknown one."""
+    return look_up("recipe", name, EXPERIMENTS)
+
+
+def recipe(name: str) -> Recipe:
+    """The recipe of the experiment called ``name``."""
+    return get(name).recipe

@@ -1,0 +1,79 @@
+"""Recorded runs as files: one JSON per recipe and seed in assets/results, sealed by a checksum.
+
+``utils.lab.runs.results`` writes them and checks that they are what a table may show.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from statistics import mean, stdev
+
+from utils.experiments import catalogue
+from utils.recipes import Recipe, recipe_hash, settings_hash
+from utils.support.paths import ASSETS
+
+FOLDER = ASSETS / "results"
+FORMAT = 3
+
+
+class BadResult(ValueError):
+    """A results file cannot be used; the message names it and what is wrong."""
+
+
+def path_of(recipe: Recipe, seed: int, folder: Path = FOLDER) -> Path:
+    return folder / recipe.name / f"seed-{seed}.json"
+
+
+def seal(result: dict) -> str:
+    """A checksum over all of a result but the checksum."""
+    content = {key: value for key, value in result.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def read_sealed(path: Path) -> dict:
+    """A result of whatever recipe, as it was written; ``BadResult`` where it is not."""
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadResult(f"{path} cannot be read: {error}. Delete it and run again.") from error
+    reason = ""
+    if not isinstance(result, dict) or result.get("format") != FORMAT:
+        reason = f"not a result of format {FORMAT}"
+    elif result.get("sha256") != seal(result):
+        reason = "edited since it was recorded: its checksum is not that of its content"
+    if reason:
+        raise BadResult(f"{path}: {reason}. Delete it and run again.")
+    return result
+
+
+def seeds_of(recipe: Recipe, folder: Path = FOLDER) -> dict[int, Path]:
+    """The files of the recorded runs of ``recipe``, by seed."""
+    paths = (folder / recipe.name).glob("seed-*.json")
+    numbers = {path.stem.removeprefix("seed-"): path for path in paths}
+    return {int(text): numbers[text] for text in sorted(numbers, key=len) if text.isdecimal()}
+
+
+def beside(recipe: Recipe, folder: Path = FOLDER) -> dict[str, dict[str, str]]:
+    """What is known of ``recipe``, a column each: of its recorded seeds, and as published.
+
+    ``{column: {row: cell}}`` with the rows of ``Run.beside_recorded``; empty where nothing is
+    known.
+    """
+    columns = {}
+    runs = [read_sealed(path) for path in seeds_of(recipe, folder).values()]
+    runs = [run for run in runs if settings_hash(run["recipe"]) == recipe_hash(recipe)]
+    if len(runs) > 1:
+        cells = {}
+        for which in ("last", "best"):
+            values = [run[f"test_accuracy_{which}"] for run in runs]
+            cells[f"test accuracy, {which} epoch"] = f"{mean(values):.2f} ± {stdev(values):.2f}"
+        columns[f"{len(runs)} recorded seeds (MNIST)"] = cells
+    known = catalogue.EXPERIMENTS.get(recipe.name)
+    if known and known.published and known.recipe == recipe:
+        columns[f"published ({known.published.source})"] = {
+            "train accuracy, last epoch": known.published.train or "not said",
+            "test accuracy, best epoch": known.published.test,
+        }
+    return columns

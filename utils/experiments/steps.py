@@ -1,0 +1,36 @@
+"""The four steps of the course: each differs from the one before it in one idea."""
+
+from __future__ import annotations
+
+from utils.experiments.record import Experiment, Published
+from utils.recipes import Recipe
+
+SKELETON = Recipe("01_skeleton", "Skeleton")
+REGULARIZATION = SKELETON.variant(
+    "02_regularization", "Regularization", batch_norm=True, dropout=0.1
+)
+AUGMENTATION = REGULARIZATION.variant(
+    "03_augmentation", "Augmentation", augmentation="rotate_perspective"
+)
+LR_SCHEDULE = AUGMENTATION.variant(
+    "04_lr_scheduler", "Learning-rate schedule", schedule="one_cycle", lr=0.2
+)
+STEPS = (SKELETON, REGULARIZATION, AUGMENTATION, LR_SCHEDULE)
+
+EXPERIMENTS = tuple(
+    Experiment(recipe, published, target, seeds=5, timed=True)
+    for recipe, target, published in (
+        (SKELETON, 98.70, Published(9264, 98.82, 98.76, "B1", "best of 15")),
+        (REGULARIZATION, 99.25, Published(9436, 99.20, 99.42, "B2", "best of 15, the last")),
+        (AUGMENTATION, 99.35, Published(9436, 98.97, 99.41, "B3", "best of 15, the 7th")),
+        (LR_SCHEDULE, 99.48, Published(9436, 99.05, 99.53, "B4", "best of 15")),
+    )
+)
+
+
+def previous(recipe: Recipe) -> Recipe | None:
+    """The step before ``recipe``, or ``None`` for the first."""
+    if recipe not in STEPS:
+        raise ValueError(f"{recipe.name} is none of the steps {', '.join(s.name for s in STEPS)}")
+    at = STEPS.index(recipe)
+    return STEPS[at - 1] if at else None

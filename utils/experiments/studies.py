@@ -1,0 +1,36 @@
+"""Questions that one change answers: claims of the published texts, ours, and the two engines."""
+
+from __future__ import annotations
+
+from utils.experiments.published import COMMONS, DESIGN_A, DESIGN_E2
+from utils.experiments.record import Experiment
+from utils.experiments.steps import AUGMENTATION, LR_SCHEDULE
+
+SCHEDULES = tuple(
+    DESIGN_E2.variant(f"study_{name}", f"Design E2, {name} schedule", schedule=name)
+    for name in ("step", "plateau", "exponential")
+)
+BATCH_256 = LR_SCHEDULE.variant("study_batch_256", "Step 04, batches of 256", batch_size=256)
+NOT_AUGMENTED = tuple(
+    common.variant(f"study_plain_{letter}", f"{common.title}, not augmented", augmentation=None)
+    for letter, common in COMMONS.items()
+    if letter in ("c2", "e2", "d")
+)
+
+# The batched engine beside albumentations itself: the same recipe with either.
+AUGMENTED_A = DESIGN_A.variant(
+    "design_a_augmented", "Design A, augmented", augmentation="rotate_perspective"
+)
+STOCK_ENGINE = {
+    batched: batched.variant(
+        f"{batched.name}_stock", f"{batched.title}, stock engine", engine="albumentations"
+    )
+    for batched in (AUGMENTATION, AUGMENTED_A, DESIGN_E2)
+}
+
+EXPERIMENTS = (
+    *(Experiment(recipe) for recipe in SCHEDULES),
+    Experiment(BATCH_256, timed=True),
+    *(Experiment(recipe) for recipe in NOT_AUGMENTED),
+    *(Experiment(recipe, seeds=5) for recipe in (AUGMENTED_A, *STOCK_ENGINE.values())),
+)

@@ -1,0 +1,368 @@
+"""A run: a recipe, images and a seed. ``Run(recipe, digits, seed=0).fit()`` trains it.
+
+Any piece can be yours: ``Run(recipe, digits, model=my_network)``, and so ``policy``, ``schedule``
+and ``optimizer``. ``compare`` says whether a change is an improvement, on a validation split.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import mean, stdev
+
+import torch
+from torch import nn
+from torch.optim import SGD, Adam, Optimizer
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from utils import augmentation, data, loaders, schedules, training, warping
+from utils.recipes import Recipe, build_model
+from utils.schedules import Schedule
+from utils.support import checks
+from utils.support.lookup import look_up
+from utils.support.seeds import seeded, spawned
+from utils.support.tables import Table
+
+EVALUATION_BATCH = 1000
+SMOKE_TRAIN, SMOKE_TEST, SMOKE_EPOCHS = 2000, 500, 2
+
+
+@dataclass
+class Pieces:
+    """What a recipe and a seed make: everything that ``training.fit`` needs, and the call itself.
+
+    ``seed`` is that of the global random streams while it trains (dropout draws from them).
+    """
+
+    recipe: Recipe
+    model: nn.Module
+    train_loader: object
+    test_loader: object
+    optimizer: Optimizer
+    schedule: Schedule
+    average: AveragedModel | None
+    device: torch.device
+    seed: int
+
+    @property
+    def network(self) -> nn.Module:
+        """What is evaluated: the model, or the average of its weights."""
+        return self.model if self.average is None else self.average.module
+
+    def fit(self, verbose: bool = True, on_update=None, after_epoch=None) -> training.History:
+        """Train in place (see ``training.fit``); global random streams stay as they were."""
+        with seeded(self.seed):
+            return training.fit(
+                self.model,
+                self.train_loader,
+                self.test_loader,
+                optimizer=self.optimizer,
+                epochs=self.recipe.epochs,
+                schedule=self.schedule,
+                max_grad_norm=self.recipe.max_grad_norm,
+                label_smoothing=self.recipe.label_smoothing,
+                average=self.average,
+                device=self.device,
+                verbose=verbose,
+                on_update=on_update,
+                after_epoch=after_epoch,
+            )
+
+    def evaluate(self) -> training.Evaluation:
+        return training.evaluate(self.network, self.test_loader, self.device)
+
+
+def prepare(
+    recipe: Recipe,
+    images: data.ImageSet,
+    seed: int,
+    device: torch.device | str | None = None,
+    *,
+    model: nn.Module | Callable | None = None,
+    policy: Callable | None = None,
+    schedule: Callable | None = None,
+    optimizer: Callable | None = None,
+) -> Pieces:
+    """Make every piece of a run, all that is random drawn from ``seed``.
+
+    The other arguments are those of ``Run``.
+    """
+    images = preprocessed(recipe, images)
+    device = torch.device(device or training.default_device())
+    weights_seed, stream_seed, loader_seed = spawned(seed, 3)
+    layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
+    network = build_model(recipe, weights_seed) if model is None else _own(model, weights_seed)
+    network = network.to(device, memory_format=layout)
+    moves = (optimizer or _recipes_optimizer(recipe, device))(network.parameters())
+    if not isinstance(moves, Optimizer):
+        raise ValueError(f"optimizer= gives a {_kind(moves)}, expected a torch.optim.Optimizer")
+    train_loader, test_loader = build_loaders(recipe, images, loader_seed, device, policy)
+    updates = recipe.epochs * len(train_loader)
+    if schedule is None:
+        rates = schedules.build(recipe.schedule, moves, updates, recipe.epochs)
+    else:
+        rates = schedule(moves, updates)
+    if not isinstance(rates, Schedule):
+        raise ValueError(f"schedule= gives a {_kind(rates)}, expected a torch lr_scheduler")
+    average = None
+    if recipe.ema:
+        keep = get_ema_multi_avg_fn(recipe.ema)
+        average = AveragedModel(network, multi_avg_fn=keep, use_buffers=True)
+    return Pieces(
+        recipe, network, train_loader, test_loader, moves, rates, average, device, stream_seed
+    )
+
+
+def _own(model: nn.Module | Callable, seed: int) -> nn.Module:
+    if isinstance(model, nn.Module):
+        return copy.deepcopy(model)  # so that every fit starts from its weights
+    with seeded(seed):
+        made = model()
+    if not isinstance(made, nn.Module):
+        raise ValueError(f"model= makes a {_kind(made)}, expected a torch.nn.Module")
+    return made
+
+
+def _kind(value) -> str:
+    return type(value).__name__
+
+
+def _recipes_optimizer(recipe: Recipe, device: torch.device) -> Callable:
+    fused = {"fused": True} if device.type in ("cpu", "cuda") else {}
+    if recipe.optimizer == "adam":
+        betas = (recipe.momentum, 0.999)
+        return lambda parameters: Adam(parameters, recipe.lr, betas=betas, **fused)
+    return lambda parameters: SGD(parameters, recipe.lr, momentum=recipe.momentum, **fused)
+
+
+def preprocessed(recipe: Recipe, images: data.ImageSet) -> data.ImageSet:
+    """``images`` as the recipe's network sees them, before any augmentation."""
+    if not recipe.deskew or images.deskewed:
+        return images
+    return warping.deskewed(images)
+
+
+def build_loaders(
+    recipe: Recipe,
+    images: data.ImageSet,
+    seed: int,
+    device: torch.device | str = "cpu",
+    policy: Callable | None = None,
+) -> tuple:
+    """The training and the test loader of a run: ``(train_loader, test_loader)``.
+
+    ``policy`` takes the place of the recipe's augmentation. An albumentations policy that the
+    batched engine cannot run is run image by image.
+    """
+    if policy is None and recipe.augmentation:
+        policy = augmentation.build(recipe.augmentation)
+    shared = {"batch_size": recipe.batch_size, "shuffle": True, "seed": seed}
+    train = (images.train_images, images.train_labels)
+    by_image, augment = recipe.engine == "albumentations", None
+    if policy is not None and not by_image:
+        if not hasattr(policy, "set_random_state"):
+            augment = loaders.OwnPolicy(policy)
+        else:
+            try:
+                augment = warping.BatchedPolicy(policy)
+            except ValueError:  # it holds a transform that only albumentations runs
+                by_image = True
+    if by_image:
+        train_loader = loaders.stock_loader(*train, transform=policy, **shared)
+    else:
+        train_loader = loaders.MemoryLoader(*train, augment=augment, device=device, **shared)
+    test_loader = loaders.MemoryLoader(
+        images.test_images, images.test_labels, batch_size=EVALUATION_BATCH, device=device
+    )
+    return train_loader, test_loader
+
+
+# --------------------------------------------------------------------------- Run
+
+
+def _piece(name: str) -> property:
+    def refuse(run: Run, value) -> None:
+        raise AttributeError(
+            f"run.{name} is made anew by every fit, so it cannot be set: where Run takes one, hand "
+            f"yours over as Run(recipe, images, {name}=...)"
+        )
+
+    return property(lambda run: getattr(run.pieces, name), refuse)
+
+
+class Run:
+    """One recipe on ``images`` with one ``seed``; every ``fit`` starts from the seed.
+
+    Yours in the place of the recipe's: ``model``, an ``nn.Module`` (copied, so that every fit
+    starts from its weights) or a function that makes one, float ``[B, 1, 28, 28]`` to logits
+    ``[B, 10]``; ``policy``, from albumentations or a function from uint8 pixels ``[B, 28, 28]`` to
+    as many, uint8 or float 0..255; ``schedule``, a function of the optimizer and the number of
+    updates that returns a ``torch.optim.lr_scheduler``, which advances after every update;
+    ``optimizer``, a function of the parameters. A wrong one is a ``ValueError``, here or in the
+    first batch.
+
+    With ``NOTEBOOK_SIZE=smoke`` in the environment, as under pytest, a run is cut to seconds.
+    """
+
+    model, network = _piece("model"), _piece("network")
+    train_loader, test_loader = _piece("train_loader"), _piece("test_loader")
+    optimizer, schedule = _piece("optimizer"), _piece("schedule")
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        images: data.ImageSet,
+        seed: int = 0,
+        *,
+        model: nn.Module | Callable | None = None,
+        policy: Callable | None = None,
+        schedule: Callable | None = None,
+        optimizer: Callable | None = None,
+        device: torch.device | str | None = None,
+    ):
+        own = {"model": model, "policy": policy, "schedule": schedule, "optimizer": optimizer}
+        for name, piece in own.items():
+            if piece is not None and not callable(piece):
+                raise ValueError(f"{name}={_kind(piece)}(…) is not {_EXPECTED[name]}")
+        self._asked, self._own = recipe, own
+        if is_smoke():
+            recipe, images = smoke(recipe), smoke_images(images)
+        self.recipe, self.images, self.seed = recipe, images, seed
+        self.history = training.History()
+        self._shown = preprocessed(recipe, images)
+        self._device = device
+        self.pieces = self._prepare()
+
+    def _prepare(self) -> Pieces:
+        return prepare(self.recipe, self._shown, self.seed, self._device, **self._own)
+
+    def __repr__(self) -> str:
+        return (
+            f"{self.recipe.title} on {self.images.name}: {len(self.images.train_images):,} images "
+            f"to train, {len(self.images.test_images):,} to test, batches of "
+            f"{self.recipe.batch_size}, {self.recipe.epochs} epochs, seed {self.seed}, on "
+            f"{self.pieces.device.type}"
+        )
+
+    def fit(
+        self,
+        verbose: bool = True,
+        on_update: Callable[[training.Update], None] | None = None,
+        after_epoch: Callable[[training.History], None] | None = None,
+    ) -> training.History:
+        """Train from the seed and return the ``History``: twice gives the same numbers twice.
+
+        ``on_update`` is handed each ``training.Update``, ``after_epoch`` the history so far.
+        """
+        self.history, self.pieces = training.History(), self._prepare()
+        try:
+            self.history = self.pieces.fit(verbose, on_update, after_epoch)
+        except training.TrainingDiverged as error:
+            self.history = error.history or self.history
+            raise
+        return self.history
+
+    def evaluate(self) -> training.Evaluation:
+        """The network's answers on the test half of the images, as it is now."""
+        return self.pieces.evaluate()
+
+    def beside_recorded(self) -> Table:
+        """This run beside the recorded seeds of its recipe and the published figure.
+
+        Columns that have nothing to show are left out.
+        """
+        from utils.experiments import recorded
+
+        own = any(piece is not None for piece in self._own.values())
+        others = {} if own else recorded.beside(self._asked)
+        history, rows = self.history, []
+        if len(history):
+            rows = [
+                ["train accuracy, last epoch", f"{history.train_accuracy[-1]:.2f}"],
+                ["test accuracy, last epoch", f"{history.test_accuracy[-1]:.2f}"],
+                ["test accuracy, best epoch", f"{max(history.test_accuracy):.2f}"],
+                ["seconds per epoch", f"{mean(history.seconds):.1f}"],
+            ]
+        columns = ["", f"this run ({self.images.name})", *others]
+        return Table(
+            columns, [[*row, *(c.get(row[0], "") for c in others.values())] for row in rows]
+        )
+
+
+_EXPECTED = {
+    "model": "a torch.nn.Module or a function that makes one",
+    "policy": "an albumentations policy or a function on pixels [B, 28, 28]",
+    "schedule": "a function of the optimizer and the number of updates, such as "
+    "lambda optimizer, updates: OneCycleLR(optimizer, 0.2, total_steps=updates)",
+    "optimizer": "a function of the parameters, such as lambda p: torch.optim.Adam(p, lr=0.01)",
+}
+
+
+def compare(
+    recipe: Recipe,
+    other: Recipe,
+    images: data.ImageSet,
+    seeds: int = 3,
+    *,
+    device: torch.device | str | None = None,
+    verbose: bool = True,
+    **own: Callable,
+) -> Table:
+    """Train both recipes with ``seeds`` seeds on a validation split; a table of the difference.
+
+    Both are judged by the last epoch on images held out of the training images, so the test set
+    plays no part. ``own`` are pieces of yours for the second, as ``Run`` takes them:
+    ``compare(recipe, recipe, digits, model=my_network)``. The last row has the means and the 95 %
+    interval of the difference, paired by seed, in points. An interrupt keeps the finished seeds.
+    """
+    checks.whole(2, seeds=seeds)
+    split = data.validation_split(images)
+    title = other.title + (f", own {', '.join(own)}" if own else "")
+    pairs: list[list[float]] = []
+    for seed in range(seeds):
+        runs = [
+            Run(recipe, split, seed, device=device),
+            Run(other, split, seed, device=device, **own),
+        ]
+        histories = [run.fit(verbose=False) for run in runs]
+        if any(len(run.history) < run.recipe.epochs for run in runs):
+            break
+        pairs.append([history.test_accuracy[-1] for history in histories])
+        if verbose:
+            before, after = pairs[-1]
+            print(f"seed {seed}: {before:.2f} and {after:.2f}, {after - before:+.2f}", flush=True)
+    rows = [[seed, f"{a:.2f}", f"{b:.2f}", f"{b - a:+.2f}"] for seed, (a, b) in enumerate(pairs)]
+    if len(pairs) > 1:
+        means = [f"{mean(side):.2f}" for side in zip(*pairs, strict=True)]
+        rows.append(["mean", *means, _interval([b - a for a, b in pairs])])
+    return Table(["seed", recipe.title, title, "difference in points"], rows)
+
+
+def _interval(gaps: list[float]) -> str:
+    from scipy import stats  # here: a second that no other call needs
+
+    half = stats.t.ppf(0.975, len(gaps) - 1) * stdev(gaps) / len(gaps) ** 0.5
+    return f"{mean(gaps):+.2f} [{mean(gaps) - half:+.2f}, {mean(gaps) + half:+.2f}]"
+
+
+# --------------------------------------------------------------------------- smoke size
+
+
+def is_smoke() -> bool:
+    """Whether runs are to be cut to seconds, as the environment says."""
+    size = os.environ.get("NOTEBOOK_SIZE", "full")
+    return look_up("NOTEBOOK_SIZE", size, {"smoke": True, "full": False})
+
+
+def smoke(recipe: Recipe) -> Recipe:
+    """``recipe`` cut down to seconds: for tests, and for trying the machinery."""
+    return dataclasses.replace(recipe, epochs=SMOKE_EPOCHS)
+
+
+def smoke_images(images: data.ImageSet) -> data.ImageSet:
+    """The part of ``images`` that a smoke run uses, stratified and always the same one."""
+    train = min(SMOKE_TRAIN, len(images.train_labels))
+    return images.subset(train, min(SMOKE_TEST, len(images.test_labels)))
