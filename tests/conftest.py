@@ -21,6 +21,11 @@ def mnist():
 
 
 @pytest.fixture(autouse=True)
+def _full_size(monkeypatch):
+    monkeypatch.delenv("NOTEBOOK_SIZE", raising=False)  # meant for the notebooks' kernels
+
+
+@pytest.fixture(autouse=True)
 def _one_random_stream():
     torch.manual_seed(0)
     np.random.seed(0)

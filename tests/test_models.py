@@ -6,7 +6,7 @@ import torch
 from utils import layers, models, receptive_field, stages
 from utils.experiments import catalogue
 from utils.experiments.published import DESIGN_E1
-from utils.recipes import Recipe, build_model
+from utils.recipes import build_model
 
 # The rows published with design B (its README), and those of its skeleton, which differ by the
 # batch-norm and dropout layers: layer type, output shape, parameters.
@@ -235,7 +235,7 @@ def test_a_bias_an_activation_and_the_largest_value_are_what_they_say():
         ({"stages": "8", "activation": "rely"}, "did you mean 'relu'"),
         ({"stages": ""}, "'' is not like 16 or 16k5s2"),
         ({"stages": "8-x"}, "'x' is not like 16 or 16k5s2"),
-        ({"stages": "8-0"}, "a size in '0' is 0, expected at least 1"),
+        ({"stages": "8-0"}, "a size in '0' is not within"),
         ({"stages": "8/8/8/8", "unpadded": True}, "leave no map after 8 channels"),
         ({"head": "means"}, "did you mean 'mean'"),
     ],
@@ -243,25 +243,6 @@ def test_a_bias_an_activation_and_the_largest_value_are_what_they_say():
 def test_a_plain_network_that_cannot_be_is_refused(options, message):
     with pytest.raises(ValueError, match=message):
         models.build("plain", batch_norm=True, dropout=0, seed=0, **options)
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"model": "plain"},
-        {"model": "plain", "stages": "8"},
-        {"stages": "8", "head": "mean"},
-        {"head": "mean"},
-        {"unpadded": True},
-        {"bias": True},
-        {"activation": "silu"},
-    ],
-)
-def test_stages_and_a_head_are_the_plain_networks(settings):
-    with pytest.raises(
-        ValueError, match="'plain' needs stages and a head, the others have neither"
-    ):
-        Recipe("x", "x", **settings)
 
 
 def test_hidden_relus_stand_where_the_design_has_them():

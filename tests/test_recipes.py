@@ -1,59 +1,12 @@
-"""One change per step, by test."""
+"""A recipe: its settings, its variants, and what it refuses."""
 
 import dataclasses
-from itertools import pairwise
 
 import pytest
-import torch
 
-from utils import augmentation, loaders, models
-from utils.experiments import catalogue
-from utils.experiments.frontier import FRONTIER, LONG
-from utils.experiments.published import COMMONS, DESIGN_A, DESIGN_E2, DESIGNS
-from utils.experiments.speed import SPEED, SPEEDRUN
-from utils.experiments.steps import (
-    AUGMENTATION,
-    LR_SCHEDULE,
-    REGULARIZATION,
-    SKELETON,
-    STEPS,
-    previous,
-)
-from utils.experiments.studies import BATCH_256, NOT_AUGMENTED, SCHEDULES, STOCK_ENGINE
-from utils.lab.runs import grid, results
-from utils.recipes import Recipe, build_model, difference
+from utils.experiments.steps import AUGMENTATION, SKELETON
+from utils.recipes import STAGED, Recipe, difference, in_words
 from utils.run import prepare
-
-# What each step's title allows it to change, and nothing else.
-ALLOWED = {
-    "02_regularization": {"batch_norm", "dropout"},
-    "03_augmentation": {"augmentation"},
-    "04_lr_scheduler": {"schedule", "lr"},
-}
-
-
-@pytest.mark.parametrize("recipe", STEPS[1:], ids=lambda recipe: recipe.name)
-def test_a_step_changes_only_what_its_title_says(recipe):
-    changed = difference(previous(recipe), recipe)
-    assert changed.keys() == ALLOWED[recipe.name]
-    assert all(before != after for before, after in changed.values())
-
-
-@pytest.mark.parametrize("batched", STOCK_ENGINE, ids=lambda recipe: recipe.name)
-def test_the_stock_engine_is_the_one_change(batched):
-    found = difference(batched, STOCK_ENGINE[batched])
-    assert found == {"engine": ("batched", "albumentations")}
-
-
-def test_the_first_step_has_none_before_it():
-    assert previous(SKELETON) is None
-
-
-@pytest.mark.parametrize("recipe", STEPS, ids=lambda recipe: recipe.name)
-def test_a_step_has_the_published_number_of_parameters(recipe):
-    found = models.count_parameters(build_model(recipe))
-    assert found == catalogue.get(recipe.name).published.parameters
-
 
 OTHER_VALUES = {
     "batch_norm": False,
@@ -75,9 +28,7 @@ OTHER_VALUES = {
     "unpadded": True,
     "bias": True,
     "activation": "silu",
-    "teacher": "speedrun",
 }
-PLAIN = ("stages", "head", "unpadded", "bias", "activation")  # of that model only
 
 
 def test_a_recipes_settings_are_all_its_fields_but_name_and_title():
@@ -92,9 +43,9 @@ def test_a_recipes_settings_are_all_its_fields_but_name_and_title():
 def test_every_setting_decides_something(digits, setting):
     """Changing any one of them changes the losses of a short run, or their number."""
     few = digits.subset(640, 100)
-    plain = {"model": "plain", "stages": "4/6", "head": "mean"} if setting in PLAIN else {}
-    base = STEP(AUGMENTATION, "base", "base", epochs=1, **plain)
-    other = STEP(base, "other", "other", **{setting: OTHER_VALUES[setting]})
+    plain = {"model": "plain", "stages": "4/6", "head": "mean"} if setting in STAGED else {}
+    base = AUGMENTATION.variant(epochs=1, **plain)
+    other = base.variant(**{setting: OTHER_VALUES[setting]})
     assert difference(base, other).keys() == {setting}
     first, second = (
         prepare(recipe, few, 0, "cpu").fit(verbose=False).train_loss for recipe in (base, other)
@@ -102,147 +53,51 @@ def test_every_setting_decides_something(digits, setting):
     assert first != second
 
 
-def test_a_teacher_is_trained_first_on_the_same_images(digits):
-    few = digits.subset(300, 100)
-    taught = STEP(SKELETON, "x", "x", epochs=1, teacher="speedrun")
-    loader = prepare(taught, few, 3, "cpu").train_loader
-    alone = prepare(SPEEDRUN, few, 3, "cpu")
-    alone.fit(verbose=False)
-    plain = prepare(SKELETON, few, 3, "cpu").train_loader
-    for (x, y, logits), (u, v) in zip(loader, plain, strict=True):
-        assert torch.equal(x, u) and torch.equal(y, v) and not logits.requires_grad
-        with torch.no_grad():
-            torch.testing.assert_close(logits, alone.network.eval()(x))
+def test_a_variant_is_named_and_titled_by_what_it_changes():
+    other = SKELETON.variant(dropout=0.1)
+    assert (other.name, other.title) == ("01_skeleton_variant", "Skeleton, dropout: 0 → 0.1")
+    assert difference(SKELETON, other) == {"dropout": (0.0, 0.1)}
+    assert other.variant(lr=0.1).name == "01_skeleton_variant"
+    own = SKELETON.variant("mine", "Mine", dropout=0.1)
+    assert (own.name, own.title) == ("mine", "Mine") and own.settings() == other.settings()
 
 
-def test_a_teacher_is_known_and_has_none_itself(monkeypatch):
-    teacher = STEP(SPEEDRUN, "second", "x", teacher="speedrun")
-    monkeypatch.setitem(catalogue.EXPERIMENTS, "second", teacher)
-    with pytest.raises(ValueError, match="second has a teacher itself"):
-        STEP(SKELETON, "x", "x", teacher="second")
-    draft = STEP(SPEEDRUN, "draft", "x", lr=0.05)
-    monkeypatch.setitem(DRAFTS, "draft", draft)
-    for unknown in ("nobody", "draft"):  # a draft may still change
-        with pytest.raises(ValueError, match=f"no teacher is called '{unknown}'"):
-            STEP(SKELETON, "x", "x", teacher=unknown)
+def test_changes_read_as_a_person_would_write_them():
+    changes = {"lr": (0.05, 1.0), "batch_norm": (False, True), "augmentation": (None, "affine")}
+    expected = "lr: 0.05 → 1, batch_norm: no → yes, augmentation: none → affine"
+    assert in_words(changes) == expected
 
 
-def test_the_layout_in_memory_changes_nothing_but_speed(digits):
-    few = digits.subset(256, 64)
-    base = STEP(SPEEDRUN, "base", "base", epochs=1, channels_last=False)
-    setups = [
-        prepare(STEP(base, "x", "x", channels_last=last), few, 0, "cpu") for last in (False, True)
-    ]
-    kernels = [
-        next(w for w in setup.model.parameters() if w.ndim == 4 and len(w[0]) > 1)
-        for setup in setups
-    ]
-    assert not kernels[0].is_contiguous(memory_format=torch.channels_last)
-    assert kernels[1].is_contiguous(memory_format=torch.channels_last)
-    assert torch.equal(*kernels)
-    losses = [setup.fit(verbose=False).train_loss[0] for setup in setups]
-    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
-
-
-# What each change on the way to the record may touch.
-SPEED_FIELDS = {
-    "speed_network": {"model", "stages", "head", "unpadded", "dropout"},
-    "speed_layout": {"channels_last"},
-    "speed_batch": {"batch_size"},
-    "speed_augmentation": {"augmentation"},
-    "speed_adam": {"optimizer", "lr"},
-    "speed_average": {"ema"},
-    "speed_smoothing": {"label_smoothing"},
-    "speedrun": {"epochs"},
-}
-
-
-def test_every_change_on_the_way_to_the_record_is_one_idea():
-    found = {after.name: set(difference(before, after)) for before, after in pairwise(SPEED)}
-    assert found == SPEED_FIELDS and SPEED[0] is DESIGN_A
-
-
-def test_the_record_stays_within_its_size():
-    assert models.count_parameters(build_model(SPEEDRUN)) <= 20_000
-
-
-def test_names_are_unique_and_each_step_has_a_target():
-    assert all(recipe.name == name for name, recipe in catalogue.EXPERIMENTS.items())
-    names = {recipe.name for recipe in STEPS}
-    designs = {recipe.name for recipe in DESIGNS}
-    assert names | designs == PUBLISHED.keys()
-    assert names <= TARGETS.keys() <= catalogue.EXPERIMENTS.keys()
-
-
-def test_a_recipe_becomes_the_pieces_it_names(digits):
-    setup = prepare(AUGMENTATION, digits, 0, "cpu")
-    assert setup.optimizer.param_groups[0]["lr"] == AUGMENTATION.lr
-    assert setup.optimizer.param_groups[0]["momentum"] == 0.9
-    assert isinstance(setup.train_loader.augment, augmentation.BatchedPolicy)
-    assert setup.train_loader.batch_size == 128 and setup.train_loader.shuffle
-    assert setup.test_loader.augment is None and not setup.test_loader.shuffle
-    stock = prepare(STOCK_ENGINE[AUGMENTATION], digits, 0, "cpu")
-    assert isinstance(stock.train_loader, torch.utils.data.DataLoader)
-    plain = prepare(REGULARIZATION, digits, 0, "cpu")
-    assert (
-        isinstance(plain.train_loader, loaders.MemoryLoader) and plain.train_loader.augment is None
-    )
-
-
-def test_the_same_seed_shares_its_weights_and_order_across_steps(digits):
-    """What pairs two recipes: at one seed they see the images in the same order."""
-    setups = [
-        prepare(recipe, digits.subset(1000, 100), 5, "cpu")
-        for recipe in (REGULARIZATION, *next(iter(STOCK_ENGINE.items())))
-    ]
-    first, *others = [setup.model.state_dict() for setup in setups]
-    assert all(torch.equal(first[name], other[name]) for other in others for name in first)
-    for _ in range(2):
-        first, *others = [torch.cat([y for _, y in setup.train_loader]) for setup in setups]
-        assert all(torch.equal(first, other) for other in others)
-
-
-def test_an_unknown_recipe_suggests_the_nearest():
-    with pytest.raises(ValueError, match="did you mean '03_augmentation'"):
-        catalogue.recipe("03_augmentatoin")
-
-
-@pytest.mark.parametrize("common", COMMONS.values(), ids=lambda recipe: recipe.name)
-def test_the_common_recipe_is_common_but_for_the_network(common):
-    first = COMMONS["a"]
-    assert difference(first, common).keys() <= {"model", "batch_norm", "dropout"}
+def test_one_and_one_point_zero_are_one_setting():
+    assert SKELETON.variant(lr=1).settings() == SKELETON.variant(lr=1.0).settings()
 
 
 @pytest.mark.parametrize(
-    ("study", "base", "changed"),
+    ("changes", "message"),
     [
-        *((study, DESIGN_E2, {"schedule"}) for study in SCHEDULES),
-        (BATCH_256, LR_SCHEDULE, {"batch_size"}),
-        *((LONG[limit], FRONTIER[limit], {"epochs"}) for limit in LONG),
-        *(
-            (study, COMMONS[letter], {"augmentation"})
-            for study, letter in zip(NOT_AUGMENTED, ("c2", "d", "e2"), strict=True)
-        ),
+        ({"name": "../x"}, "name='../x' is not made of letters, digits and _ . - alone"),
+        ({"model": "skelton"}, "no model is called 'skelton'"),
+        ({"schedule": "cosine"}, "no schedule is called 'cosine'"),
+        ({"optimizer": "adan"}, "no optimizer is called 'adan'"),
+        ({"engine": "turbo"}, "no engine is called 'turbo'"),
+        ({"augmentation": "blur"}, "no policy is called 'blur'"),
+        ({"batch_size": -1}, "batch_size=-1 is not a whole number of at least 1"),
+        ({"epochs": 0}, "epochs=0 is not a whole number of at least 1"),
+        ({"lr": 0.0}, "lr=0.0 is not within 0 < lr"),
+        ({"lr": True}, "lr=True is not within 0 < lr"),
+        ({"batch_norm": "no"}, "batch_norm='no' is neither True nor False"),
+        ({"lr": float("nan")}, "lr=nan is not within 0 < lr"),
+        ({"lr": "fast"}, "lr='fast' is not within 0 < lr"),
+        ({"momentum": 1.0}, "momentum=1.0 is not within 0 <= momentum < 1"),
+        ({"dropout": 1.0}, "dropout=1.0 is not within 0 <= dropout < 1"),
+        ({"dropout": -0.1}, "dropout=-0.1 is not within 0 <= dropout < 1"),
+        ({"max_grad_norm": -1.0}, "max_grad_norm=-1.0 is not within 0 < max_grad_norm"),
+        ({"stages": "8-8"}, "stages: only the model 'plain' has such a setting"),
+        ({"model": "plain", "stages": "4/6"}, "no head is called ''"),
+        ({"model": "plain", "head": "mean"}, "'' is not like 16 or 16k5s2x2dr"),
     ],
-    ids=lambda value: getattr(value, "name", ""),
+    ids=str,
 )
-def test_a_study_changes_one_thing(study, base, changed):
-    assert difference(base, study).keys() == changed
-
-
-@pytest.mark.parametrize("limit", FRONTIER)
-def test_a_network_of_the_frontier_keeps_within_its_limit(limit):
-    recipe = FRONTIER[limit]
-    assert 0.9 * limit < models.count_parameters(build_model(recipe)) < limit
-    assert recipe.epochs <= 20
-
-
-def test_a_draft_is_found_by_name_and_not_recorded(monkeypatch):
-    assert not DRAFTS.keys() & catalogue.EXPERIMENTS.keys()
-    for name in DRAFTS:
-        assert not (results.FOLDER / name).exists(), "a draft has seen the test set"
-    draft = STEP(SPEEDRUN, "draft", "x", lr=0.05)
-    monkeypatch.setitem(DRAFTS, "draft", draft)
-    assert catalogue.recipe("draft") is draft
-    with pytest.raises(ValueError, match="a draft is judged on validation only"):
-        grid.run(["draft"], [0])
+def test_a_recipe_that_cannot_be_is_refused_when_it_is_written(changes, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(SKELETON, **changes)

@@ -6,18 +6,18 @@ from utils import schedules
 
 
 def test_constant_never_moves():
-    assert schedules.rates("constant", 0.05, epochs=3, steps_per_epoch=7) == [0.05] * 21
+    assert schedules.rates("constant", 0.05, epochs=3, updates_per_epoch=7) == [0.05] * 21
 
 
 def test_exponential_is_the_published_one():
-    found = schedules.rates("exponential", 0.1, epochs=15, steps_per_epoch=7)
-    assert found == pytest.approx([0.1 * 0.85 ** (step // 7) for step in range(105)])
+    found = schedules.rates("exponential", 0.1, epochs=15, updates_per_epoch=7)
+    assert found == pytest.approx([0.1 * 0.85 ** (update // 7) for update in range(105)])
 
 
 def test_piecewise_prints_what_design_c3_printed():
     printed = "0.050000 0.075000 0.100000 0.085000 0.070000 0.055000 0.040000 0.025000 0.010000"
     printed += " 0.008750 0.007500 0.006250"
-    found = schedules.rates("piecewise", 0.1, epochs=15, steps_per_epoch=3)[::3]
+    found = schedules.rates("piecewise", 0.1, epochs=15, updates_per_epoch=3)[::3]
     assert [f"{rate:.6f}" for rate in found[:12]] == printed.split()
     assert found[12:] == pytest.approx([0.005, 0.00375, 0.0025])
 
@@ -26,12 +26,12 @@ def test_one_cycle_prints_what_design_c1_printed():
     """Its first printed rate, 0.01, is the optimizer's own, read before the schedule was made."""
     printed = "0.002534 0.004667 0.006801 0.008934 0.009523 0.008571 0.007619 0.006666 0.005714"
     printed += " 0.004761 0.003809 0.002857 0.001904 0.000952"
-    found = schedules.rates("one_cycle", 0.01, epochs=15, steps_per_epoch=1875)[::1875]
+    found = schedules.rates("one_cycle", 0.01, epochs=15, updates_per_epoch=1875)[::1875]
     assert [f"{rate:.6f}" for rate in found[1:]] == printed.split()
 
 
 def test_step_falls_to_a_tenth_every_six_epochs():
-    found = schedules.rates("step", 0.1, epochs=15, steps_per_epoch=2)[::2]
+    found = schedules.rates("step", 0.1, epochs=15, updates_per_epoch=2)[::2]
     assert found == pytest.approx([0.1] * 6 + [0.01] * 6 + [0.001] * 3)
 
 
@@ -44,7 +44,7 @@ def test_plateau_waits_for_two_epochs_without_progress():
 
 
 def test_one_cycle_rises_for_30_percent_and_falls_to_nothing():
-    found = schedules.rates("one_cycle", 0.2, epochs=10, steps_per_epoch=100)
+    found = schedules.rates("one_cycle", 0.2, epochs=10, updates_per_epoch=100)
     low, end, top = 0.2 / 25, 0.2 / 25 / 1e4, 0.3 * 1000 - 1
     by_hand = [
         low + (0.2 - low) * step / top
@@ -57,4 +57,4 @@ def test_one_cycle_rises_for_30_percent_and_falls_to_nothing():
 
 def test_an_unknown_schedule_suggests_the_nearest():
     with pytest.raises(ValueError, match="did you mean 'one_cycle'"):
-        schedules.rates("onecycle", 0.1, epochs=1, steps_per_epoch=1)
+        schedules.rates("onecycle", 0.1, epochs=1, updates_per_epoch=1)

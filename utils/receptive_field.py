@@ -45,6 +45,8 @@ def rows(model: nn.Module, side: int = 28, channels: int = 1) -> list[Row]:
     table, n, ch, j, r = [], side, channels, 1, 1
     for _, layer in model.named_modules(remove_duplicate=False):  # shared weights act twice
         if not isinstance(layer, SPATIAL):
+            if hasattr(layer, "kernel_size") or isinstance(layer, nn.Upsample):
+                raise ValueError(f"{type(layer).__name__} is no layer that the table knows")
             continue
         kernel, stride, padding = _geometry(layer, n)
         n_out = (n + 2 * padding - kernel) // stride + 1

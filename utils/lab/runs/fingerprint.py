@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sized
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from utils import data, run, schedules, training
 from utils.recipes import Recipe
@@ -50,16 +50,23 @@ def _measure(recipe: Recipe, kind: int) -> list[float]:
     history = pieces.fit(verbose=False)
     if len(history) < EPOCHS:
         raise KeyboardInterrupt  # fit returns what it has: half a fingerprint is none
-    after = pieces.model.parameters()
-    # Kernels only: what six updates do to a bias is so small that rounding decides it.
-    moved = [(b - a).norm().item() for a, b in zip(before, after, strict=True) if a.ndim > 1]
     updates = len(pieces.train_loader)
     rates = schedules.rates(tiny.schedule, tiny.lr, EPOCHS, updates, history.train_loss)
-    statistics = [s.norm().item() for s in pieces.model.buffers() if s.is_floating_point()]
-    found = [*rates, *history.train_loss, *history.test_loss, *moved, *statistics]
+    found = [*rates, *history.train_loss, *history.test_loss, *_moved(before, pieces.model)]
     if kind > 1:
         found += [*history.train_correct, *history.test_correct, *_in_full_length(recipe, images)]
+        found += _moved(before, pieces.network)
     return found
+
+
+def _moved(before: list[Tensor], model: nn.Module) -> list[float]:
+    """How far kernels moved, and how large batch norm's statistics are.
+
+    Kernels only: what six updates do to a bias is so small that rounding decides it.
+    """
+    pairs = zip(before, model.parameters(), strict=True)
+    moved = [(b - a).norm().item() for a, b in pairs if a.ndim > 1]
+    return moved + [s.norm().item() for s in model.buffers() if s.is_floating_point()]
 
 
 def _in_full_length(recipe: Recipe, images: data.ImageSet) -> list[float]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from utils import augmentation, data, loaders
+from utils import augmentation, data, loaders, warping
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,7 @@ def images(digits):
 
 def test_rotation_equals_albumentations_pixel_for_pixel(images):
     degrees = torch.linspace(-6, 6, len(images))
-    ours = augmentation.warp(images.float(), augmentation.rotations(degrees), fill=33)
+    ours = warping.warp(images.float(), warping.rotations(degrees), fill=33)
     theirs = np.stack(
         [
             A.Rotate((a, a), fill=33, border_mode=cv2.BORDER_CONSTANT, p=1)(image=i)["image"]
@@ -43,8 +43,8 @@ def test_perspective_equals_albumentations_pixel_for_pixel(images):
             )
         )
         jitter.append(np.mod(np.abs(drawn), 0.32))
-    maps = augmentation.perspectives(torch.tensor(np.array(jitter), dtype=torch.float32))
-    ours = augmentation.warp(images.float(), maps, fill=0)
+    maps = warping.perspectives(torch.tensor(np.array(jitter), dtype=torch.float32))
+    ours = warping.warp(images.float(), maps, fill=0)
     difference = (ours - torch.from_numpy(np.stack(theirs))).abs()
     assert difference.max() <= 3 and difference.mean() < 0.01
 
@@ -53,7 +53,7 @@ def test_affine_equals_albumentations_pixel_for_pixel(images):
     n = len(images)
     degrees, scales = torch.linspace(-10, 10, n), torch.linspace(0.9, 1.1, n).roll(n // 3)
     shifts = torch.stack([torch.arange(n) % 5 - 2.0, torch.arange(n) % 3 - 1.0], 1)
-    ours = augmentation.warp(images.float(), augmentation.affines(degrees, scales, shifts), fill=0)
+    ours = warping.warp(images.float(), warping.affines(degrees, scales, shifts), fill=0)
     theirs = [
         A.Affine(rotate=(a, a), scale=(s, s), translate_px={"x": (dx, dx), "y": (dy, dy)}, p=1)(
             image=image
@@ -85,7 +85,7 @@ def by_stock(policy, images):
 
 def by_batch(policy, images):
     generator = torch.Generator().manual_seed(0)
-    engine = augmentation.BatchedPolicy(policy)
+    engine = warping.BatchedPolicy(policy)
     draws = [engine(images.float(), generator) for _ in range(DRAWS)]
     return torch.stack([loaders.normalize(drawn).squeeze(1) for drawn in draws])
 
@@ -171,7 +171,7 @@ def test_the_policy_keeps_digits_centred_and_whole(digits):
     """The trap it avoids: without fit_output albumentations 2.0.8 enlarges and shifts the digit."""
     images = digits.train_images[::4]
     x = loaders.normalize(images)
-    engine = augmentation.BatchedPolicy(augmentation.build("rotate_perspective"))
+    engine = warping.BatchedPolicy(augmentation.build("rotate_perspective"))
     y = loaders.normalize(engine(images.float(), torch.Generator().manual_seed(0)))
     for axis in (-2, -1):
         shift = _centre(axis)(y).mean() - _centre(axis)(x).mean()
@@ -180,7 +180,7 @@ def test_the_policy_keeps_digits_centred_and_whole(digits):
 
 @pytest.mark.parametrize("name", augmentation.POLICIES)
 def test_many_batches_get_the_numbers_of_one_after_another(images, name):
-    engine = augmentation.BatchedPolicy(augmentation.build(name))
+    engine = warping.BatchedPolicy(augmentation.build(name))
     few = images[:100].float()
     together = engine(few, torch.Generator().manual_seed(0), 32)
     generator = torch.Generator().manual_seed(0)
@@ -191,7 +191,7 @@ def test_many_batches_get_the_numbers_of_one_after_another(images, name):
 def test_half_the_images_are_distorted():
     policy = A.Compose([A.Perspective(scale=(0.1, 0.1), fit_output=True, p=0.5)])
     images = torch.rand(2000, 28, 28) * 255
-    out = augmentation.BatchedPolicy(policy)(images, torch.Generator().manual_seed(0))
+    out = warping.BatchedPolicy(policy)(images, torch.Generator().manual_seed(0))
     changed = (out != images).flatten(1).any(1).float().mean()
     assert 0.45 < changed < 0.55
 
@@ -209,7 +209,7 @@ def test_half_the_images_are_distorted():
 )
 def test_what_the_batched_engine_cannot_run_is_named(transform, message):
     with pytest.raises(ValueError, match=message):
-        augmentation.BatchedPolicy(A.Compose([transform]))
+        warping.BatchedPolicy(A.Compose([transform]))
 
 
 def test_an_unknown_policy_is_named():
@@ -220,3 +220,65 @@ def test_an_unknown_policy_is_named():
 def test_retired_arguments_are_errors_here():
     with pytest.raises(UserWarning, match="not valid"):
         A.Rotate(limit=6, value=33)
+
+
+# --------------------------------------------------------------------------- deskewing
+
+
+def slope(image) -> float:
+    """How far the ink moves to the right from one row to the next: ``np.polyfit`` over all ink."""
+    y, x = np.nonzero(image)
+    return np.polyfit(y, x, 1, w=np.sqrt(image[y, x]))[0]
+
+
+def test_a_leaning_bar_is_set_upright():
+    image = np.zeros((28, 28), np.uint8)
+    for y in range(6, 22):
+        image[y, 10 + y // 2 - 3 : 13 + y // 2 - 3] = 200
+    found = warping.deskew(torch.from_numpy(image)[None])[0].numpy().astype(float)
+    assert slope(image.astype(float)) > 0.45 and abs(slope(found)) < 0.02
+    assert found.sum() == pytest.approx(image.sum(), rel=0.02)
+
+
+def test_the_slope_is_the_least_squares_one(digits):
+    few = digits.test_images[:50]
+    ours = warping.shears(few)[:, 0, 1]
+    theirs = [slope(image) for image in few.double().numpy()]
+    np.testing.assert_allclose(ours, theirs, atol=1e-4)
+
+
+def test_digits_stand_upright_afterwards_about_the_centre_of_their_ink(digits):
+    few = digits.test_images[:200]
+    before, after = warping.shears(few), warping.shears(warping.deskew(few))
+    assert before[:, 0, 1].abs().mean() > 0.1
+    assert after[:, 0, 1].abs().quantile(0.98) < 0.002  # a few lose ink at the edge
+    y = torch.arange(28.0)
+    ink = few.float()
+    centre = (ink.sum(2) * y).sum(1) / ink.sum((1, 2))
+    still = before[:, 0, 1] * centre + before[:, 0, 2]
+    torch.testing.assert_close(still, torch.zeros(200), atol=1e-4, rtol=0)
+
+
+def test_what_has_no_slope_stays_as_it_is():
+    images = torch.zeros(3, 28, 28, dtype=torch.uint8)
+    images[1, 5, 3:20] = 255
+    images[2, 4:24, 13:15] = 255
+    assert torch.equal(warping.deskew(images), images)
+
+
+def test_images_are_independent_of_each_other(digits, monkeypatch):
+    few = digits.test_images[:7]
+    whole = warping.deskew(few)
+    monkeypatch.setattr(warping, "TOGETHER", 3)
+    assert torch.equal(warping.deskew(few), whole)
+
+
+def test_other_images_are_refused():
+    with pytest.raises(ValueError, match=r"uint8 \[N, 28, 28\]"):
+        warping.deskew(torch.zeros(2, 28, 28))
+
+
+def test_it_is_a_shear_of_rows():
+    maps = warping.shears(torch.randint(0, 255, (4, 28, 28), dtype=torch.uint8))
+    assert torch.equal(maps[:, 1], torch.tensor([0.0, 1.0, 0.0]).expand(4, 3))
+    assert maps[:, 0, 0].eq(1).all() and maps[:, 0, 1].ne(0).all()
