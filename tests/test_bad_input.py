@@ -19,7 +19,7 @@ from utils import (
     warping,
 )
 from utils.experiments.steps import SKELETON
-from utils.training import History, Mistakes
+from utils.history import History, Mistakes
 
 IMAGES = torch.zeros(4, 28, 28, dtype=torch.uint8)
 LABELS = torch.tensor([0, 1, 2, 3])

@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 
 from utils import plots
 from utils.experiments.steps import REGULARIZATION, SKELETON
+from utils.history import Evaluation, History
 from utils.lab.report import comparisons
 from utils.recipes import build_model
-from utils.training import Evaluation, History
 
 
 def history(epochs=4):

@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from utils import pretrained
+from utils import pretrained, smoke
 from utils.experiments import catalogue
 from utils.experiments.frontier import FRONTIER
 from utils.experiments.speed import SPEEDRUN
 from utils.lab.runs import results, weights
-from utils.run import prepare, smoke
+from utils.run import prepare
 
-RECIPE, DESKEWED = smoke(SPEEDRUN), smoke(FRONTIER[2000])
+RECIPE, DESKEWED = smoke.smaller(SPEEDRUN), smoke.smaller(FRONTIER[2000])
 
 
 @pytest.fixture(scope="module")

@@ -1,26 +1,22 @@
-"""Every network of the course, by name.
+"""The course's network, layer by layer, and every other one by name.
 
-A network takes ``x`` float32 ``[B, 1, 28, 28]`` and returns logits float32 ``[B, 10]``. Each
-function here builds one design, untrained, from two switches: ``batch_norm`` and ``dropout``
-(the probability, 0 leaves the layers out).
+A network takes ``x`` float32 ``[B, 1, 28, 28]`` and returns logits float32 ``[B, 10]``. The
+published designs' are in ``published_models``; ``stages`` makes one of a line of text.
 """
 
 from __future__ import annotations
 
 import contextlib
 import copy
+import importlib
 import io
-import itertools
 import re
 from functools import partial
 
 import torch
-import torchsummary
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from utils import layers
-from utils.stages import plain
 from utils.support import checks
 from utils.support.lookup import look_up
 from utils.support.seeds import seeded
@@ -49,118 +45,18 @@ def skeleton(**switches) -> layers.ConvNet:
     )
 
 
-def padded_4_8_16(**switches) -> layers.ConvNet:
-    """Published design A: two convolutions a stage, 4, 8 and 16 channels, receptive field 56.
-
-    4,838 parameters with batch norm. Maps keep their side but for two max-pools; a 1x1
-    convolution makes 10 maps, whose means are the logits. Biases before batch norm, as
-    published; its dropout is 0.01.
-    """
-    block = partial(layers.block, order="norm", padding=1, bias=True, **switches)
-    p = switches["dropout"]
-    return layers.HiddenReLU(
-        *block(1, 4), *block(4, 4), nn.MaxPool2d(2), *layers.drop(p),
-        *block(4, 8), *block(8, 8), nn.MaxPool2d(2), *layers.drop(p),
-        *block(8, 16), *block(16, 16), *layers.drop(p),
-        nn.Conv2d(16, 10, 1),
-        nn.AdaptiveAvgPool2d(1),
-    )  # fmt: skip
-
-
-def padded_4_8_8(**switches) -> layers.ConvNet:
-    """Published designs C2 and C3: three convolutions a stage, 4, 8 and 8 channels.
-
-    3,762 parameters with batch norm, receptive field 70. In design A's manner, with the 1x1
-    classifier after the mean.
-    """
-    block = partial(layers.block, order="norm", padding=1, bias=True, **switches)
-    p = switches["dropout"]
-    return layers.HiddenReLU(
-        *block(1, 4), *block(4, 4), *block(4, 4), nn.MaxPool2d(2), *layers.drop(p),
-        *block(4, 8), *block(8, 8), *block(8, 8), nn.MaxPool2d(2), *layers.drop(p),
-        *block(8, 8), *block(8, 8), *block(8, 8),
-        nn.AdaptiveAvgPool2d(1),
-        nn.Conv2d(8, 10, 1),
-    )  # fmt: skip
-
-
-def unpadded_8_16_32(**switches) -> layers.ConvNet:
-    """Published design C1: 8, 16 and 32 channels, 1x1 convolutions after the pools.
-
-    16,530 parameters bare, receptive field 28: the last, a 2x2 convolution, takes the 2x2 map
-    that is left to the logits. Biases, no batch norm, no dropout, as published.
-    """
-    block = partial(layers.block, order="norm drop", bias=True, **switches)
-    return layers.HiddenReLU(
-        *block(1, 8), *block(8, 8), nn.MaxPool2d(2),
-        *block(8, 16, 1), *block(16, 16), *block(16, 16), nn.MaxPool2d(2),
-        *block(16, 32, 1), *block(32, 32),
-        nn.Conv2d(32, 10, 2),
-    )  # fmt: skip
-
-
-def unpadded_16_32(**switches) -> layers.ConvNet:
-    """Published design D: 16-16-16, a mean pool, 32-16, receptive field 28.
-
-    14,320 parameters with batch norm; no biases; its dropout is 0.1, with none in the last
-    block.
-    """
-    block = partial(layers.block, order="relu norm drop", **switches)
-    return layers.ConvNet(
-        *block(1, 16), *block(16, 16), *block(16, 16), nn.AvgPool2d(2),
-        *block(16, 32), *block(32, 16, order="relu norm"),
-        nn.AdaptiveAvgPool2d(1),
-        nn.Conv2d(16, 10, 1, bias=False),
-    )  # fmt: skip
-
-
-def _squeeze(widths: tuple[int, ...], head: int, **switches) -> layers.ConvNet:
-    """Design E's manner: two convolutions, a max-pool, a 1x1 squeeze, three more, the mean.
-
-    ``head`` is the width of a 1x1 convolution between the mean and the classifier; 0 for none.
-    """
-    block = partial(layers.block, order="norm relu drop", **switches)
-    first, second, squeezed, *rest = widths
-    found = [*block(1, first), *block(first, second), nn.MaxPool2d(2)]
-    found += block(second, squeezed, 1, order="norm relu")
-    for before, after in itertools.pairwise((squeezed, *rest)):
-        found += block(before, after)
-    found.append(nn.AvgPool2d(6))
-    last = widths[-1]
-    if head:
-        found += block(last, head, 1)
-    return layers.ConvNet(*found, nn.Conv2d(head or last, 10, 1, bias=False))
-
-
-def squeeze_5k(**switches) -> layers.ConvNet:
-    """In the place of published design E1, whose summary is not printed ("5.3k"): ours.
-
-    5,324 parameters with batch norm, receptive field 28: E2's manner with fewer channels.
-    """
-    return _squeeze((8, 12, 8, 10, 14, 16), head=0, **switches)
-
-
-def squeeze_7k(**switches) -> layers.ConvNet:
-    """Published designs E2 and E3: 8-16, a squeeze to 8, 12-16-20, the mean, 16, 10.
-
-    7,496 parameters with batch norm, receptive field 28; no biases.
-    """
-    return _squeeze((8, 16, 8, 12, 16, 20), head=16, **switches)
-
-
+# The networks by name, and the module of each, which is imported when it is built.
 MODELS = {
-    design.__name__: design
-    for design in (
-        skeleton,
-        padded_4_8_16,
-        padded_4_8_8,
-        unpadded_8_16_32,
-        unpadded_16_32,
-        squeeze_5k,
-        squeeze_7k,
-        plain,
-    )
-}
+    "skeleton": "models",
+    **dict.fromkeys(
+        (
+            "padded_4_8_16", "padded_4_8_8", "unpadded_8_16_32", "unpadded_16_32",
+            "squeeze_5k", "squeeze_7k",
+        ),
+        "published_models",
+    ),
+    "plain": "stages",
+}  # fmt: skip
 
 
 def build(name: str, *, batch_norm: bool, dropout: float, seed: int, **options) -> layers.ConvNet:
@@ -170,7 +66,7 @@ def build(name: str, *, batch_norm: bool, dropout: float, seed: int, **options) 
     ``ValueError`` for an unknown name, a dropout outside 0 <= dropout < 1, a ``batch_norm`` that
     is neither true nor false, and for options of another model.
     """
-    design = look_up("model", name, MODELS)
+    module = importlib.import_module(f"utils.{look_up('model', name, MODELS)}")
     checks.number(0, 1, dropout=dropout)
     if not isinstance(batch_norm, bool):
         raise ValueError(f"batch_norm={batch_norm!r} is neither True nor False")
@@ -179,7 +75,7 @@ def build(name: str, *, batch_norm: bool, dropout: float, seed: int, **options) 
             f"{', '.join(options)}: only the model 'plain' takes options, not {name!r}"
         )
     with seeded(seed):
-        return design(batch_norm=batch_norm, dropout=dropout, **options)
+        return getattr(module, name)(batch_norm=batch_norm, dropout=dropout, **options)
 
 
 def count_parameters(model: nn.Module) -> int:
@@ -189,6 +85,8 @@ def count_parameters(model: nn.Module) -> int:
 
 def count_macs(model: nn.Module) -> int:
     """MACs (multiply-accumulates) of the convolutions for one image."""
+    from torch.utils.flop_counter import FlopCounterMode
+
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         copy.deepcopy(model).cpu().float().eval()(torch.zeros(1, 1, checks.SIDE, checks.SIDE))
     return counter.get_total_flops() // 2
@@ -201,6 +99,8 @@ def summary(model: nn.Module) -> str:
     batch-norm statistics and the random stream. It counts weights that are
     applied twice as two; the total printed here counts them once.
     """
+    import torchsummary
+
     clone = copy.deepcopy(model).cpu().float()
     printed = io.StringIO()
     with seeded(0), contextlib.redirect_stdout(printed):

@@ -17,10 +17,10 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor, nn
 
 from utils import plot_style, receptive_field
+from utils.history import History, Mistakes
 from utils.plot_style import BLUE, GREY, ORANGE, RED
 from utils.support import checks
 from utils.support.tables import Table
-from utils.training import History, Mistakes
 
 
 def _show_digit(axes, image, **options) -> None:

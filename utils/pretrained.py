@@ -14,12 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from utils import data, loaders
+from utils.deskewing import set_upright
 from utils.experiments import catalogue
 from utils.recipes import build_model
 from utils.run import EVALUATION_BATCH
 from utils.support import checks, paths
 from utils.support.lookup import look_up
-from utils.warping import set_upright
 
 FOLDER = paths.ASSETS / "weights"
 

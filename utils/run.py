@@ -7,8 +7,6 @@ and ``optimizer``. ``compare`` says whether a change is an improvement, on a val
 from __future__ import annotations
 
 import copy
-import dataclasses
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import mean, stdev
@@ -18,16 +16,15 @@ from torch import nn
 from torch.optim import SGD, Adam, Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from utils import augmentation, data, loaders, schedules, training, warping
+from utils import augmentation, data, schedules, smoke, training
+from utils.loaders import MemoryLoader, OwnPolicy, stock_loader
 from utils.recipes import Recipe, build_model
 from utils.schedules import Schedule
 from utils.support import checks
-from utils.support.lookup import look_up
 from utils.support.seeds import seeded, spawned
 from utils.support.tables import Table
 
 EVALUATION_BATCH = 1000
-SMOKE_TRAIN, SMOKE_TEST, SMOKE_EPOCHS = 2000, 500, 2
 
 
 @dataclass
@@ -80,69 +77,65 @@ def prepare(
     images: data.ImageSet,
     seed: int,
     device: torch.device | str | None = None,
-    *,
-    model: nn.Module | Callable | None = None,
-    policy: Callable | None = None,
-    schedule: Callable | None = None,
-    optimizer: Callable | None = None,
+    **own: Callable | None,
 ) -> Pieces:
-    """Make every piece of a run, all that is random drawn from ``seed``.
-
-    The other arguments are those of ``Run``.
-    """
+    """Make every piece of a run, all that is random drawn from ``seed``; ``own`` as in ``Run``."""
     images = preprocessed(recipe, images)
     device = torch.device(device or training.default_device())
     weights_seed, stream_seed, loader_seed = spawned(seed, 3)
     layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
-    network = build_model(recipe, weights_seed) if model is None else _own(model, weights_seed)
-    network = network.to(device, memory_format=layout)
-    moves = (optimizer or _recipes_optimizer(recipe, device))(network.parameters())
-    if not isinstance(moves, Optimizer):
-        raise ValueError(f"optimizer= gives a {_kind(moves)}, expected a torch.optim.Optimizer")
-    train_loader, test_loader = build_loaders(recipe, images, loader_seed, device, policy)
-    updates = recipe.epochs * len(train_loader)
-    if schedule is None:
-        rates = schedules.build(recipe.schedule, moves, updates, recipe.epochs)
+    model = _make_model(recipe, own.get("model"), weights_seed)
+    model = model.to(device, memory_format=layout)
+    optimizer = _make_optimizer(recipe, own.get("optimizer"), model.parameters(), device)
+    loaders = build_loaders(recipe, images, loader_seed, device, own.get("policy"))
+    updates = recipe.epochs * len(loaders[0])
+    if own.get("schedule"):
+        schedule = own["schedule"](optimizer, updates)
+        _check_made("schedule", schedule, Schedule)
     else:
-        rates = schedule(moves, updates)
-    if not isinstance(rates, Schedule):
-        raise ValueError(f"schedule= gives a {_kind(rates)}, expected a torch lr_scheduler")
+        schedule = schedules.build(recipe.schedule, optimizer, updates, recipe.epochs)
     average = None
     if recipe.ema:
         keep = get_ema_multi_avg_fn(recipe.ema)
-        average = AveragedModel(network, multi_avg_fn=keep, use_buffers=True)
-    return Pieces(
-        recipe, network, train_loader, test_loader, moves, rates, average, device, stream_seed
-    )
+        average = AveragedModel(model, multi_avg_fn=keep, use_buffers=True)
+    return Pieces(recipe, model, *loaders, optimizer, schedule, average, device, stream_seed)
 
 
-def _own(model: nn.Module | Callable, seed: int) -> nn.Module:
-    if isinstance(model, nn.Module):
-        return copy.deepcopy(model)  # so that every fit starts from its weights
+def _make_model(recipe: Recipe, own: nn.Module | Callable | None, seed: int) -> nn.Module:
+    if own is None:
+        return build_model(recipe, seed)
+    if isinstance(own, nn.Module):
+        return copy.deepcopy(own)  # so that every fit starts from its weights
     with seeded(seed):
-        made = model()
-    if not isinstance(made, nn.Module):
-        raise ValueError(f"model= makes a {_kind(made)}, expected a torch.nn.Module")
+        made = own()
+    _check_made("model", made, nn.Module)
     return made
 
 
-def _kind(value) -> str:
-    return type(value).__name__
-
-
-def _recipes_optimizer(recipe: Recipe, device: torch.device) -> Callable:
+def _make_optimizer(recipe: Recipe, own: Callable | None, parameters, device) -> Optimizer:
+    if own is not None:
+        made = own(parameters)
+        _check_made("optimizer", made, Optimizer)
+        return made
     fused = {"fused": True} if device.type in ("cpu", "cuda") else {}
     if recipe.optimizer == "adam":
-        betas = (recipe.momentum, 0.999)
-        return lambda parameters: Adam(parameters, recipe.lr, betas=betas, **fused)
-    return lambda parameters: SGD(parameters, recipe.lr, momentum=recipe.momentum, **fused)
+        return Adam(parameters, recipe.lr, betas=(recipe.momentum, 0.999), **fused)
+    return SGD(parameters, recipe.lr, momentum=recipe.momentum, **fused)
+
+
+def _check_made(name: str, made, kind) -> None:
+    if not isinstance(made, kind):
+        kinds = getattr(kind, "__name__", "torch lr_scheduler")
+        raise ValueError(f"{name}= makes a {type(made).__name__}, expected a {kinds}")
 
 
 def preprocessed(recipe: Recipe, images: data.ImageSet) -> data.ImageSet:
     """``images`` as the recipe's network sees them, before any augmentation."""
     if not recipe.deskew or images.deskewed:
         return images
-    return warping.deskewed(images)
+    from utils.deskewing import deskewed
+
+    return deskewed(images)
 
 
 def build_loaders(
@@ -163,21 +156,26 @@ def build_loaders(
     train = (images.train_images, images.train_labels)
     by_image, augment = recipe.engine == "albumentations", None
     if policy is not None and not by_image:
-        if not hasattr(policy, "set_random_state"):
-            augment = loaders.OwnPolicy(policy)
-        else:
-            try:
-                augment = warping.BatchedPolicy(policy)
-            except ValueError:  # it holds a transform that only albumentations runs
-                by_image = True
+        augment = _on_batches(policy)
+        by_image = augment is None
     if by_image:
-        train_loader = loaders.stock_loader(*train, transform=policy, **shared)
+        train_loader = stock_loader(*train, transform=policy, **shared)
     else:
-        train_loader = loaders.MemoryLoader(*train, augment=augment, device=device, **shared)
-    test_loader = loaders.MemoryLoader(
-        images.test_images, images.test_labels, batch_size=EVALUATION_BATCH, device=device
-    )
-    return train_loader, test_loader
+        train_loader = MemoryLoader(*train, augment=augment, device=device, **shared)
+    test = (images.test_images, images.test_labels)
+    return train_loader, MemoryLoader(*test, batch_size=EVALUATION_BATCH, device=device)
+
+
+def _on_batches(policy: Callable) -> Callable | None:
+    """``policy`` for whole batches, ``None`` where only albumentations can run it."""
+    if not hasattr(policy, "set_random_state"):
+        return OwnPolicy(policy)
+    from utils.warping import BatchedPolicy
+
+    try:
+        return BatchedPolicy(policy)
+    except ValueError:
+        return None
 
 
 # --------------------------------------------------------------------------- Run
@@ -226,10 +224,11 @@ class Run:
         own = {"model": model, "policy": policy, "schedule": schedule, "optimizer": optimizer}
         for name, piece in own.items():
             if piece is not None and not callable(piece):
-                raise ValueError(f"{name}={_kind(piece)}(…) is not {_EXPECTED[name]}")
+                kind = type(piece).__name__
+                raise ValueError(f"{name}= is a {kind}, expected {_EXPECTED[name]}")
         self._asked, self._own = recipe, own
-        if is_smoke():
-            recipe, images = smoke(recipe), smoke_images(images)
+        if smoke.is_on():
+            recipe, images = smoke.smaller(recipe), smoke.fewer(images)
         self.recipe, self.images, self.seed = recipe, images, seed
         self.history = training.History()
         self._shown = preprocessed(recipe, images)
@@ -346,23 +345,3 @@ def _interval(gaps: list[float]) -> str:
 
     half = stats.t.ppf(0.975, len(gaps) - 1) * stdev(gaps) / len(gaps) ** 0.5
     return f"{mean(gaps):+.2f} [{mean(gaps) - half:+.2f}, {mean(gaps) + half:+.2f}]"
-
-
-# --------------------------------------------------------------------------- smoke size
-
-
-def is_smoke() -> bool:
-    """Whether runs are to be cut to seconds, as the environment says."""
-    size = os.environ.get("NOTEBOOK_SIZE", "full")
-    return look_up("NOTEBOOK_SIZE", size, {"smoke": True, "full": False})
-
-
-def smoke(recipe: Recipe) -> Recipe:
-    """``recipe`` cut down to seconds: for tests, and for trying the machinery."""
-    return dataclasses.replace(recipe, epochs=SMOKE_EPOCHS)
-
-
-def smoke_images(images: data.ImageSet) -> data.ImageSet:
-    """The part of ``images`` that a smoke run uses, stratified and always the same one."""
-    train = min(SMOKE_TRAIN, len(images.train_labels))
-    return images.subset(train, min(SMOKE_TEST, len(images.test_labels)))

@@ -1,4 +1,4 @@
-"""The training loop: a model and batches in, a history out.
+"""The training loop: a model and batches in, a ``History`` out.
 
 Knows nothing of MNIST: ``train_loader`` and ``test_loader`` are iterables of batches ``(x, y)``
 with ``len``. Accuracies are in per cent; losses are mean cross-entropies per sample, in training
@@ -12,7 +12,6 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
@@ -23,9 +22,9 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
+from utils.history import Evaluation, History
 from utils.schedules import Schedule
 from utils.support import checks
-from utils.support.tables import Table
 
 # Updates between two looks at the losses. A look makes a GPU wait for its queue, and on a CPU it
 # takes as long as a tenth of a small network's update.
@@ -47,131 +46,6 @@ class Update(NamedTuple):
     lr: float
 
 
-@dataclass(repr=False)
-class History:
-    """What training left behind: one entry per epoch in every list.
-
-    ``lr`` is the rate at the epoch's start, ``seconds`` its training time without evaluation.
-    ``train_accuracy`` is counted on the fly, over the batches as the changing network saw them.
-    """
-
-    train_samples: int = 0
-    test_samples: int = 0
-    lr: list[float] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
-    train_loss: list[float] = field(default_factory=list)
-    train_correct: list[int] = field(default_factory=list)
-    test_loss: list[float] = field(default_factory=list)
-    test_correct: list[int] = field(default_factory=list)
-
-    def __len__(self) -> int:
-        return len(self.test_correct)
-
-    def add(self, epoch: _Epoch, test: Evaluation) -> None:
-        """Append a finished epoch."""
-        self.train_samples, self.test_samples = epoch.samples, len(test.labels)
-        self.lr.append(epoch.lr)
-        self.seconds.append(epoch.seconds)
-        self.train_loss.append(epoch.loss)
-        self.train_correct.append(int(epoch.correct))
-        self.test_loss.append(test.loss)
-        self.test_correct.append(test.correct)
-
-    @property
-    def train_accuracy(self) -> list[float]:
-        return [100 * correct / self.train_samples for correct in self.train_correct]
-
-    @property
-    def test_accuracy(self) -> list[float]:
-        return [100 * correct / self.test_samples for correct in self.test_correct]
-
-    def table(self) -> Table:
-        """The epochs as a table; the "Val" columns are the test loader's."""
-        columns = ["Epoch", "LR", "Time", "TrainLoss", "TrainCorrect", "TrainAcc"]
-        columns += ["ValLoss", "ValCorrect", "ValAcc"]
-        rows = [
-            [
-                f"{i + 1}",
-                f"{self.lr[i]:.6f}",
-                f"{self.seconds[i]:.1f} s",
-                f"{self.train_loss[i]:.4f}",
-                f"{self.train_correct[i]}/{self.train_samples}",
-                f"{self.train_accuracy[i]:.2f}",
-                f"{self.test_loss[i]:.4f}",
-                f"{self.test_correct[i]}/{self.test_samples}",
-                f"{self.test_accuracy[i]:.2f}",
-            ]
-            for i in range(len(self))
-        ]
-        return Table(columns, rows)
-
-    def _repr_markdown_(self) -> str:
-        return self.table().markdown()
-
-    __repr__ = _repr_markdown_
-
-
-@dataclass(frozen=True)
-class Mistakes:
-    """Misclassified images, one entry each: where they stand, what they are and were taken for.
-
-    ``probabilities`` are the network's for its own answer, ``true_probabilities`` for the label.
-    """
-
-    indices: Tensor
-    labels: Tensor
-    predictions: Tensor
-    probabilities: Tensor
-    true_probabilities: Tensor
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def as_lists(self) -> dict[str, list]:
-        return {name: [round(v, 4) for v in t.tolist()] for name, t in vars(self).items()}
-
-    @classmethod
-    def from_lists(cls, lists: dict[str, list]) -> Mistakes:
-        return cls(**{name: torch.tensor(values) for name, values in lists.items()})
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """A model's answers over a loader: ``probabilities`` [N, 10], ``labels`` [N], mean ``loss``."""
-
-    probabilities: Tensor
-    labels: Tensor
-    loss: float
-
-    @property
-    def predictions(self) -> Tensor:
-        return self.probabilities.argmax(1)
-
-    @property
-    def correct(self) -> int:
-        return int((self.predictions == self.labels).sum())
-
-    @property
-    def accuracy(self) -> float:
-        return 100 * self.correct / len(self.labels)
-
-    def __str__(self) -> str:
-        correct = f"{self.correct}/{len(self.labels)} ({self.accuracy:.2f}%)"
-        return f"Average loss: {self.loss:.4f}, Accuracy: {correct}"
-
-    def mistakes(self) -> Mistakes:
-        """The wrong answers, in the loader's order."""
-        wrong = (self.predictions != self.labels).nonzero().squeeze(1)
-        labels, predictions = self.labels[wrong], self.predictions[wrong]
-        return Mistakes(
-            indices=wrong,
-            labels=labels,
-            predictions=predictions,
-            probabilities=self.probabilities[wrong, predictions],
-            true_probabilities=self.probabilities[wrong, labels],
-        )
-
-
 def default_device() -> torch.device:
     """CUDA where there is one, else Apple's MPS, else the CPU."""
     if torch.cuda.is_available():
@@ -179,17 +53,6 @@ def default_device() -> torch.device:
     if torch.backends.mps.is_available():
         return torch.device("mps")
     return torch.device("cpu")
-
-
-@contextlib.contextmanager
-def cpu_threads(n: int) -> Iterator[None]:
-    """torch computes with ``n`` CPU threads inside, with as many as before afterwards."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(n)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def fit(
@@ -252,7 +115,7 @@ def fit(
             if watches:
                 schedule.step(epoch.loss)
             test = evaluate(evaluated, test_loader, device)
-            history.add(epoch, test)
+            history.add(epoch.samples, test, **epoch.found())
             if verbose:
                 print(f"Test set: {test}\n", flush=True)
             if after_epoch is not None:
@@ -321,6 +184,16 @@ class _Epoch:
         self.correct += (logits.argmax(1) == y).sum()
         self.samples += len(y)
         self._recent.append((self.optimizer.param_groups[0]["lr"], loss))
+
+    def found(self) -> dict[str, float]:
+        """What the history notes of the epoch."""
+        correct = int(self.correct)
+        return {
+            "lr": self.lr,
+            "seconds": self.seconds,
+            "train_loss": self.loss,
+            "train_correct": correct,
+        }
 
     def _look(self, updates: int, x: Tensor) -> float:
         """The latest loss; ``TrainingDiverged`` where one since the last look is not a number."""

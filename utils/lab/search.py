@@ -27,7 +27,7 @@ from utils.lab.runs import results
 from utils.lab.runs.job import images_of
 from utils.recipes import Recipe, build_model, formatted
 from utils.run import prepare
-from utils.support import checks
+from utils.support import checks, machine
 from utils.support.tables import Table
 
 FOLDER = results.FOLDER.parent / "search"
@@ -194,7 +194,7 @@ def run(
             raise KeyboardInterrupt
         return history.test_accuracy[-1]
 
-    with training.cpu_threads(1):
+    with machine.cpu_threads(1):
         found.optimize(objective, n_trials=trials)
     return found
 

@@ -8,16 +8,16 @@ import time
 import pytest
 from grids import numbers
 
+from utils import smoke
 from utils.experiments import catalogue
 from utils.experiments.recorded import path_of
 from utils.lab import __main__ as command
 from utils.lab.runs import executors, grid, results
-from utils.run import smoke
 
 pytest.importorskip("distributed", reason="needs the extra: pip install -e '.[cluster]'")
 
 NAME = "02_regularization"
-RECIPE = smoke(catalogue.recipe(NAME))
+RECIPE = smoke.smaller(catalogue.recipe(NAME))
 SEEDS = range(5)
 
 

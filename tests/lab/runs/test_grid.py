@@ -12,14 +12,14 @@ import psutil
 import pytest
 from grids import numbers
 
+from utils import smoke
 from utils.experiments import catalogue
 from utils.experiments.recorded import BadResult, path_of
 from utils.lab.runs import grid, job, one, results
-from utils.run import smoke
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 NAME = "02_regularization"
-RECIPE = smoke(catalogue.recipe(NAME))
+RECIPE = smoke.smaller(catalogue.recipe(NAME))
 SEEDS = range(4)
 
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.data import DataLoader
 
-from utils import training
+from utils import smoke, training
 from utils.experiments import catalogue
 from utils.experiments.published import DESIGN_A
 from utils.experiments.speed import SPEED, SPEEDRUN
@@ -18,7 +18,7 @@ from utils.lab.runs import results
 from utils.lab.timing import profiler, race, recorded
 from utils.loaders import MemoryLoader
 from utils.recipes import difference, in_words
-from utils.run import Pieces, prepare, smoke
+from utils.run import Pieces, prepare
 
 CPU = torch.device("cpu")
 
@@ -95,7 +95,7 @@ def test_a_race_that_is_interrupted_is_none(few, monkeypatch):
 
 
 def test_a_race_measures_every_entrant_every_recipe_and_three_profiles(few):
-    short = {name: smoke(recipe) for name, recipe in speed.RECIPE_OF.items()}
+    short = {name: smoke.smaller(recipe) for name, recipe in speed.RECIPE_OF.items()}
     found = race.measure(repeats=1, load=lambda: few, device="cpu", run=short)
     assert found["race"].keys() == found["profiles"].keys() == speed.RECIPE_OF.keys()
     assert found["epochs"].keys() == {recipe.name for recipe in SPEED}

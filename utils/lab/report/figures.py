@@ -21,11 +21,11 @@ from utils.experiments.frontier import FRONTIER
 from utils.experiments.published import COMMONS, DESIGN_A
 from utils.experiments.speed import SPEEDRUN
 from utils.experiments.steps import STEPS
+from utils.history import Mistakes
 from utils.lab.report import comparisons, designs, frontier, speed
 from utils.lab.runs import results
 from utils.recipes import build_model
 from utils.support.files import replacing
-from utils.training import Mistakes
 
 FOLDER = results.FOLDER.parent / "figures"
 BEST = STEPS[-1]

@@ -14,12 +14,12 @@ from utils import data, models, plots
 from utils.experiments import catalogue
 from utils.experiments.frontier import FRONTIER, LONG
 from utils.experiments.recorded import BadResult
+from utils.history import Mistakes
 from utils.lab.report import comparisons, designs, label_errors
 from utils.lab.report.intervals import estimate, mean_std, paired_difference, reaches, signed
 from utils.lab.runs import results, validation
 from utils.recipes import Recipe, build_model, formatted, switched_on
 from utils.support.tables import Table
-from utils.training import Mistakes
 
 ASSETS = results.FOLDER.parent
 ENOUGH = 99.40  # what the smallest network is asked for

@@ -16,8 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from utils import data, run, schedules, training
+from utils import data, run, schedules
 from utils.recipes import Recipe
+from utils.support import machine
 from utils.support.seeds import seeded
 
 TRAIN, TEST, BATCH, EPOCHS = 80, 32, 32, 2
@@ -35,7 +36,7 @@ def fingerprint(recipe: Recipe, kind: int = NEWEST) -> list[float]:
     training images of every epoch, and a moving average that follows faster. Always on the CPU
     and in one thread; global random streams stay as they were.
     """
-    with training.cpu_threads(1), seeded(0):
+    with machine.cpu_threads(1), seeded(0):
         return _measure(recipe, kind)
 
 

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from utils import data, training
+from utils import data, smoke
+from utils.history import History
 from utils.lab.runs import one
 from utils.recipes import Recipe
-from utils.run import smoke_images
+from utils.support import machine
 from utils.support.files import write_json
-from utils.training import History
 
 RUNNING = ".running"  # beside the results: locks, and how far each run is
 TOPIC = "mnist-one-change-at-a-time"  # the cluster's event log that workers write to
@@ -62,7 +62,7 @@ def images_of(kind: str) -> data.ImageSet:
     MNIST-5k. Raises ``ValueError`` where a set that is not MNIST lies in its place.
     """
     if kind == "smoke":
-        return smoke_images(data.load("mnist-5k"))
+        return smoke.fewer(data.load("mnist-5k"))
     found = data.load("mnist")
     if not found.is_mnist:
         raise ValueError(f"this is {found.name}: only runs on MNIST are recorded")
@@ -81,7 +81,7 @@ def work(job: Job, parent: int | None) -> tuple[Job, dict | str]:
     def tell(history: History) -> None:
         _tell(job, len(history), history.test_accuracy[-1])
 
-    with _alone, training.cpu_threads(job.threads):
+    with _alone, machine.cpu_threads(job.threads):
         try:
             images = images_of(job.images)
             result = one.run(

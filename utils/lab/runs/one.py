@@ -20,7 +20,8 @@ from utils.experiments import recorded
 from utils.lab.runs import fingerprint
 from utils.recipes import Recipe, recipe_hash
 from utils.run import prepare, preprocessed
-from utils.support import memory, paths
+from utils.support import paths
+from utils.support.machine import keep_freed
 
 PACKAGES = ("torch", "torchvision", "numpy", "albumentations", "opencv-python-headless")
 
@@ -37,7 +38,7 @@ def run(
     device = torch.device(device or training.default_device())
     commit, found = git_commit(), versions()  # what is running, not what it becomes
     behaviour = fingerprint.fingerprint(recipe)
-    memory.keep_freed()
+    keep_freed()
     started = time.perf_counter()
     shown = preprocessed(recipe, images)
     pieces = prepare(recipe, shown, seed, device)

@@ -11,10 +11,10 @@ from pathlib import Path
 from utils import data
 from utils.experiments import catalogue
 from utils.experiments.recorded import FOLDER, BadResult, read_sealed, seal, seeds_of
+from utils.history import History
 from utils.lab.runs import fingerprint
 from utils.recipes import Recipe, changed_settings
 from utils.support.files import write_json
-from utils.training import History
 
 SEEDS = range(5)  # what the tables report, where an experiment does not ask for more
 SAMPLES = (60_000, 10_000)  # what a reported run trains and is tested on

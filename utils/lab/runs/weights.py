@@ -8,10 +8,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from utils import data, pretrained, training
+from utils import data, pretrained
 from utils.lab.runs import results
 from utils.recipes import Recipe
 from utils.run import prepare
+from utils.support import machine
 from utils.support.files import replacing
 
 SEED = 0  # always the first: choosing the best would be a peek at the test set
@@ -31,7 +32,7 @@ def make(
     """
     if recorded is None:
         recorded = results.history_of(results.reported(recipe.name)[SEED]).test_accuracy
-    with training.cpu_threads(1):
+    with machine.cpu_threads(1):
         setup = prepare(recipe, images, SEED, "cpu")
         history = setup.fit()
     if history.test_accuracy != recorded:

@@ -30,7 +30,7 @@ from utils.lab.timing.recorded import (
 )
 from utils.recipes import Recipe
 from utils.run import Pieces, prepare
-from utils.support import checks
+from utils.support import checks, machine
 
 COMPARED = ("design_e2", "design_a")  # what the loaders are compared on
 # What the tables give seconds of.
@@ -123,7 +123,7 @@ def measure_recipes(
     checks.whole(1, repeats=repeats)
     images = images or share(data.load())
     short = [dataclasses.replace(catalogue.recipe(name), epochs=1) for name in names]
-    with training.cpu_threads(1):
+    with machine.cpu_threads(1):
         makers = {
             recipe.name: lambda recipe=recipe: prepare(recipe, images, 0, "cpu") for recipe in short
         }

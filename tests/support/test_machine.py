@@ -8,7 +8,7 @@ import pytest
 
 STEPS = """
 import resource, sys, torch
-from utils.support import memory
+from utils.support import machine
 
 def faults():  # of steps that hold four blocks of 8 MB and free them: 8,192 pages each
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -18,7 +18,7 @@ def faults():  # of steps that hold four blocks of 8 MB and free them: 8,192 pag
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 faults(), print(faults())
-print(memory.keep_freed())
+print(machine.keep_freed())
 faults(), print(faults())
 """
 
