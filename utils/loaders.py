@@ -171,3 +171,23 @@ def stock_loader(
         num_workers=workers,
         generator=torch.Generator().manual_seed(seed),
     )
+
+
+class OwnPolicy:
+    """A function of one's own on a batch: uint8 pixels ``[B, 28, 28]`` to as many, 0..255."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]):
+        self.function = function
+
+    def __call__(self, images: Tensor, generator: torch.Generator, batch_size: int) -> Tensor:
+        parts = images.to(torch.uint8).split(batch_size)
+        return torch.cat([self._checked(self.function(part), part) for part in parts])
+
+    def _checked(self, made: Tensor, part: Tensor) -> Tensor:
+        checks.tensor(made, "uint8 or float [B, 28, 28]", "policy= gives")
+        if made.shape != part.shape or not made.float().isfinite().all():
+            raise ValueError(
+                f"policy= gives {list(made.shape)} of {list(part.shape)}, or pixels that are not "
+                "numbers: expected as many images [B, 28, 28], pixels 0..255"
+            )
+        return made.float()
