@@ -11,6 +11,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from utils import training
 from utils.experiments.steps import REGULARIZATION
+from utils.history import Evaluation, History, Mistakes
 from utils.run import prepare
 
 
@@ -87,7 +88,7 @@ def test_losses_are_weighted_by_sample():
 
 
 def test_an_evaluation_counts_and_names_the_mistakes():
-    evaluation = training.Evaluation(
+    evaluation = Evaluation(
         probabilities=torch.tensor([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]]),
         labels=torch.tensor([0, 1, 1]),
         loss=0.0,
@@ -101,7 +102,7 @@ def test_an_evaluation_counts_and_names_the_mistakes():
         "probabilities": [0.8],
         "true_probabilities": [0.2],
     }
-    again = training.Mistakes.from_lists(mistakes.as_lists())
+    again = Mistakes.from_lists(mistakes.as_lists())
     assert torch.equal(again.indices, mistakes.indices)
 
 
@@ -145,7 +146,7 @@ def test_the_log_reads_as_people_know_it(capsys):
 
 
 def test_the_history_renders_the_known_table():
-    history = training.History(
+    history = History(
         train_samples=200,
         test_samples=100,
         lr=[0.05],
