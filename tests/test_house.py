@@ -1,0 +1,63 @@
+"""Imports run one way, and nothing heavy is loaded before it is used."""
+
+import ast
+import subprocess
+import sys
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted((ROOT / "utils").rglob("*.py"))
+}
+# Each may import those before it.
+FLOORS = (
+    "utils.support", "utils.recipes", "utils.experiments", "utils.lab.runs", "utils.lab.timing",
+    "utils.lab.report", "utils.lab.search", "utils.lab.notebooks", "utils.lab.__main__",
+)  # fmt: skip
+
+
+def imported(path: Path, everywhere: bool = True) -> set[str]:
+    """The modules of ``utils`` that a file imports, by default also within its functions."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    found = set()
+    for node in ast.walk(tree) if everywhere else tree.body:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in MODULES else node.module for name in names}
+    return {name for name in found if name in MODULES and name != "utils"}
+
+
+def test_no_module_imports_itself_by_a_detour():
+    TopologicalSorter({name: imported(path, False) for name, path in MODULES.items()}).prepare()
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_imports_run_down(name):
+    def floor(module: str) -> int:
+        return max((at for at, top in enumerate(FLOORS) if module.startswith(top)), default=1)
+
+    above = {other for other in imported(MODULES[name]) if floor(other) > floor(name)}
+    # A run shows what is recorded of its recipe, and weights are found by their recipe's name.
+    allowed = {"utils.run": {"utils.experiments.recorded"}}
+    allowed |= {"utils.pretrained": {"utils.experiments.catalogue", "utils.experiments"}}
+    assert above <= allowed.get(name, set())
+
+
+HEAVY = ("optuna", "joblib", "distributed", "mlxtend", "albumentations", "cv2", "torchvision")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("0[1-4]*.ipynb")), ids=str)
+def test_the_first_cells_of_a_notebook_load_nothing_heavy(path):
+    cells = [c.source for c in nbformat.read(path, 4).cells if c.cell_type == "code"]
+    imports = next(source for source in cells if "from utils" in source)
+    code = f"{imports}\nimport sys\nprint([m for m in {HEAVY} if m in sys.modules])"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr
