@@ -8,7 +8,7 @@ from utils.experiments import catalogue
 from utils.experiments.frontier import FRONTIER
 from utils.experiments.speed import SPEEDRUN
 from utils.lab.runs import results, weights
-from utils.run import prepare
+from utils.pieces import prepare
 
 RECIPE, DESKEWED = smoke.smaller(SPEEDRUN), smoke.smaller(FRONTIER[2000])
 

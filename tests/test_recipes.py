@@ -5,8 +5,8 @@ import dataclasses
 import pytest
 
 from utils.experiments.steps import AUGMENTATION, SKELETON
+from utils.pieces import prepare
 from utils.recipes import STAGED, Recipe, difference, in_words
-from utils.run import prepare
 
 OTHER_VALUES = {
     "batch_norm": False,

@@ -10,7 +10,8 @@ from utils import deskewing, loaders, training, warping
 from utils.experiments.speed import SPEEDRUN
 from utils.experiments.steps import AUGMENTATION, LR_SCHEDULE, REGULARIZATION, SKELETON
 from utils.experiments.studies import STOCK_ENGINE
-from utils.run import Run, compare, prepare
+from utils.pieces import prepare
+from utils.run import Run, compare
 
 SHORT = LR_SCHEDULE.variant(epochs=2)
 

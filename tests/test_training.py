@@ -12,7 +12,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from utils import training
 from utils.experiments.steps import REGULARIZATION
 from utils.history import Evaluation, History, Mistakes
-from utils.run import prepare
+from utils.pieces import prepare
 
 
 class Batches(list):

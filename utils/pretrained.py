@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from utils import data, loaders
 from utils.deskewing import set_upright
 from utils.experiments import catalogue
+from utils.pieces import EVALUATION_BATCH
 from utils.recipes import build_model
-from utils.run import EVALUATION_BATCH
 from utils.support import checks, paths
 from utils.support.lookup import look_up
 

@@ -5,8 +5,8 @@ import pytest
 
 from utils import data, models, recipes, training
 from utils.lab import search
+from utils.pieces import Pieces, prepare
 from utils.recipes import Recipe, build_model
-from utils.run import Pieces, prepare
 
 LIMIT = 8000
 

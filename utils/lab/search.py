@@ -25,8 +25,8 @@ from utils import data, models, training
 from utils.lab.report import comparisons
 from utils.lab.runs import results
 from utils.lab.runs.job import images_of
+from utils.pieces import prepare
 from utils.recipes import Recipe, build_model, formatted
-from utils.run import prepare
 from utils.support import checks, machine
 from utils.support.tables import Table
 

@@ -9,7 +9,7 @@ from torch.optim.lr_scheduler import OneCycleLR, StepLR
 from torch.optim.lr_scheduler import ReduceLROnPlateau as Plateau
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from utils import augmentation, run, schedules, training, warping
+from utils import augmentation, pieces, schedules, training, warping
 from utils.augmentation import POLICIES
 from utils.experiments import catalogue
 from utils.experiments.published import COMMONS, DESIGN_C3, DESIGN_E2, DESIGN_E3
@@ -85,8 +85,8 @@ EDITS = {
     "plateau's patience": (schedules, "ReduceLROnPlateau", _with(Plateau, patience=2), PLATEAU),
     "a policy": (augmentation, "build", _weaker, AUGMENTATION),
     "no augmentation later": (warping, "BatchedPolicy", _OffLater, AUGMENTATION),
-    "the average's decay": (run, "get_ema_multi_avg_fn", _decayed, COMMONS["a"]),
-    "its buffers": (run, "AveragedModel", _with(AveragedModel, use_buffers=False), COMMONS["a"]),
+    "the average's decay": (pieces, "get_ema_multi_avg_fn", _decayed, COMMONS["a"]),
+    "its buffers": (pieces, "AveragedModel", _with(AveragedModel, use_buffers=False), COMMONS["a"]),
     "ten mistakes fewer": (training.Evaluation, "correct", TEN_MORE, AUGMENTATION),
 }
 
@@ -102,14 +102,14 @@ def test_changed_code_changes_the_fingerprint(monkeypatch, place, name, other, r
 def test_another_order_of_sums_does_not_change_the_fingerprint(monkeypatch, recipe):
     """Memory laid out otherwise rounds otherwise: in single precision by up to 10 % in the end."""
     before = fingerprint(recipe)
-    original = run.prepare
+    original = pieces.prepare
 
     def otherwise(*arguments):
-        pieces = original(*arguments)
-        pieces.model.to(memory_format=torch.channels_last)
-        return pieces
+        made = original(*arguments)
+        made.model.to(memory_format=torch.channels_last)
+        return made
 
-    monkeypatch.setattr(run, "prepare", otherwise)
+    monkeypatch.setattr(pieces, "prepare", otherwise)
     after = fingerprint.__wrapped__(recipe)
     assert after != before
     assert max(abs(a / b - 1) for a, b in zip(after, before, strict=True)) < 1e-6

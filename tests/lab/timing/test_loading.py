@@ -12,7 +12,7 @@ from utils import layers, training
 from utils.experiments.published import COMMONS, DESIGN_A, DESIGN_E2
 from utils.lab.timing import baseline, loading, recorded
 from utils.loaders import MemoryLoader
-from utils.run import Pieces, prepare
+from utils.pieces import Pieces, prepare
 
 CPU = torch.device("cpu")
 

@@ -17,8 +17,8 @@ from utils.lab.report.speed import OURS, RECORD, USUAL
 from utils.lab.runs import results
 from utils.lab.timing import profiler, race, recorded
 from utils.loaders import MemoryLoader
+from utils.pieces import Pieces, prepare
 from utils.recipes import difference, in_words
-from utils.run import Pieces, prepare
 
 CPU = torch.device("cpu")
 

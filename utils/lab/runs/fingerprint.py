@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from utils import data, run, schedules
+from utils import data, pieces, schedules
 from utils.recipes import Recipe
 from utils.support import machine
 from utils.support.seeds import seeded
@@ -45,18 +45,18 @@ def _measure(recipe: Recipe, kind: int) -> list[float]:
     tiny = dataclasses.replace(recipe, batch_size=BATCH, epochs=EPOCHS, max_grad_norm=bound)
     if kind > 1:
         tiny = dataclasses.replace(tiny, ema=recipe.ema**SHORTER)
-    images = run.preprocessed(recipe, _made_up_images())
-    pieces = _in_double_precision(run.prepare(tiny, images, 0, "cpu"))
-    before = [weights.detach().clone() for weights in pieces.model.parameters()]
-    history = pieces.fit(verbose=False)
+    images = pieces.preprocessed(recipe, _made_up_images())
+    made = _in_double_precision(pieces.prepare(tiny, images, 0, "cpu"))
+    before = [weights.detach().clone() for weights in made.model.parameters()]
+    history = made.fit(verbose=False)
     if len(history) < EPOCHS:
         raise KeyboardInterrupt  # fit returns what it has: half a fingerprint is none
-    updates = len(pieces.train_loader)
+    updates = len(made.train_loader)
     rates = schedules.rates(tiny.schedule, tiny.lr, EPOCHS, updates, history.train_loss)
-    found = [*rates, *history.train_loss, *history.test_loss, *_moved(before, pieces.model)]
+    found = [*rates, *history.train_loss, *history.test_loss, *_moved(before, made.model)]
     if kind > 1:
         found += [*history.train_correct, *history.test_correct, *_in_full_length(recipe, images)]
-        found += _moved(before, pieces.network)
+        found += _moved(before, made.network)
     return found
 
 
@@ -75,7 +75,7 @@ def _in_full_length(recipe: Recipe, images: data.ImageSet) -> list[float]:
     losses = [1.0] * recipe.epochs
     rates = schedules.rates(recipe.schedule, recipe.lr, recipe.epochs, 3, losses)
     tiny = dataclasses.replace(recipe, batch_size=BATCH)
-    loader, _ = run.build_loaders(tiny, images, seed=0)
+    loader, _ = pieces.build_loaders(tiny, images, seed=0)
     drawn = [sum(x.double().square().sum().item() for x, _ in loader) for _ in losses]
     return [*rates, *drawn]
 
@@ -93,17 +93,17 @@ class _Doubled:
         return ((x.double(), y) for x, y in self.loader)
 
 
-def _in_double_precision(pieces: run.Pieces) -> run.Pieces:
-    """``pieces`` made so precise that the order of sums does not show.
+def _in_double_precision(made: pieces.Pieces) -> pieces.Pieces:
+    """The pieces made so precise that the order of sums does not show.
 
     In single precision six updates make up to 10 % of a number of a gradient's rounding.
     """
-    pieces.model.double()
-    if pieces.average is not None:
-        pieces.average.double()
-    loaders = map(_Doubled, (pieces.train_loader, pieces.test_loader))
-    pieces.train_loader, pieces.test_loader = loaders
-    return pieces
+    made.model.double()
+    if made.average is not None:
+        made.average.double()
+    loaders = map(_Doubled, (made.train_loader, made.test_loader))
+    made.train_loader, made.test_loader = loaders
+    return made
 
 
 def _made_up_images() -> data.ImageSet:

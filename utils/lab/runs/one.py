@@ -18,8 +18,8 @@ import torch
 from utils import data, loaders, training
 from utils.experiments import recorded
 from utils.lab.runs import fingerprint
+from utils.pieces import prepare, preprocessed
 from utils.recipes import Recipe, recipe_hash
-from utils.run import prepare, preprocessed
 from utils.support import paths
 from utils.support.machine import keep_freed
 

@@ -10,8 +10,8 @@ from torch import nn
 
 from utils import data, pretrained
 from utils.lab.runs import results
+from utils.pieces import prepare
 from utils.recipes import Recipe
-from utils.run import prepare
 from utils.support import machine
 from utils.support.files import replacing
 

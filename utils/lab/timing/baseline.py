@@ -17,8 +17,8 @@ from torchvision.transforms import InterpolationMode
 
 from utils import layers, schedules
 from utils.data import MEAN, STD
+from utils.pieces import Pieces
 from utils.recipes import Recipe
-from utils.run import Pieces
 from utils.support import checks
 
 

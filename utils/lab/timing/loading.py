@@ -28,8 +28,8 @@ from utils.lab.timing.recorded import (
     USUAL,
     USUAL_FLOOR,
 )
+from utils.pieces import Pieces, prepare
 from utils.recipes import Recipe
-from utils.run import Pieces, prepare
 from utils.support import checks, machine
 
 COMPARED = ("design_e2", "design_a")  # what the loaders are compared on

@@ -9,7 +9,7 @@ from torch import nn
 from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile, record_function
 
-from utils.run import Pieces
+from utils.pieces import Pieces
 from utils.support.tables import Table
 
 LOADING, OTHER = "loading", "other"

@@ -20,8 +20,8 @@ from utils.lab.report.speed import OURS, RECIPE_OF, RECORD, USUAL
 from utils.lab.timing import loading, profiler, recorded
 from utils.lab.timing.recorded import PLAIN
 from utils.lab.timing.recorded import USUAL as USUAL_LOADING
+from utils.pieces import Pieces, prepare
 from utils.recipes import Recipe
-from utils.run import Pieces, prepare
 from utils.support import checks
 
 Make = Callable[[data.ImageSet], Pieces]

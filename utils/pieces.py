@@ -1,0 +1,172 @@
+"""What a recipe and a seed make: model, loaders, optimizer, schedule, ready to train."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.optim import SGD, Adam, Optimizer
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from utils import augmentation, data, schedules, training
+from utils.history import Evaluation, History
+from utils.loaders import MemoryLoader, OwnPolicy, stock_loader
+from utils.recipes import Recipe, build_model
+from utils.schedules import Schedule
+from utils.support.seeds import seeded, spawned
+
+EVALUATION_BATCH = 1000
+
+
+@dataclass
+class Pieces:
+    """What a recipe and a seed make: everything that ``training.fit`` needs, and the call itself.
+
+    ``seed`` is that of the global random streams while it trains (dropout draws from them).
+    """
+
+    recipe: Recipe
+    model: nn.Module
+    train_loader: object
+    test_loader: object
+    optimizer: Optimizer
+    schedule: Schedule
+    average: AveragedModel | None
+    device: torch.device
+    seed: int
+
+    @property
+    def network(self) -> nn.Module:
+        """What is evaluated: the model, or the average of its weights."""
+        return self.model if self.average is None else self.average.module
+
+    def fit(self, verbose: bool = True, on_update=None, after_epoch=None) -> History:
+        """Train in place (see ``training.fit``); global random streams stay as they were."""
+        with seeded(self.seed):
+            return training.fit(
+                self.model,
+                self.train_loader,
+                self.test_loader,
+                optimizer=self.optimizer,
+                epochs=self.recipe.epochs,
+                schedule=self.schedule,
+                max_grad_norm=self.recipe.max_grad_norm,
+                label_smoothing=self.recipe.label_smoothing,
+                average=self.average,
+                device=self.device,
+                verbose=verbose,
+                on_update=on_update,
+                after_epoch=after_epoch,
+            )
+
+    def evaluate(self) -> Evaluation:
+        return training.evaluate(self.network, self.test_loader, self.device)
+
+
+def prepare(
+    recipe: Recipe,
+    images: data.ImageSet,
+    seed: int,
+    device: torch.device | str | None = None,
+    **own: Callable | None,
+) -> Pieces:
+    """Make every piece of a run, all that is random drawn from ``seed``; ``own`` as in ``Run``."""
+    images = preprocessed(recipe, images)
+    device = torch.device(device or training.default_device())
+    weights_seed, stream_seed, loader_seed = spawned(seed, 3)
+    layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
+    model = _make_model(recipe, own.get("model"), weights_seed)
+    model = model.to(device, memory_format=layout)
+    optimizer = _make_optimizer(recipe, own.get("optimizer"), model.parameters(), device)
+    loaders = build_loaders(recipe, images, loader_seed, device, own.get("policy"))
+    updates = recipe.epochs * len(loaders[0])
+    if own.get("schedule"):
+        schedule = own["schedule"](optimizer, updates)
+        _check_made("schedule", schedule, Schedule)
+    else:
+        schedule = schedules.build(recipe.schedule, optimizer, updates, recipe.epochs)
+    average = None
+    if recipe.ema:
+        keep = get_ema_multi_avg_fn(recipe.ema)
+        average = AveragedModel(model, multi_avg_fn=keep, use_buffers=True)
+    return Pieces(recipe, model, *loaders, optimizer, schedule, average, device, stream_seed)
+
+
+def _make_model(recipe: Recipe, own: nn.Module | Callable | None, seed: int) -> nn.Module:
+    if own is None:
+        return build_model(recipe, seed)
+    if isinstance(own, nn.Module):
+        return copy.deepcopy(own)  # so that every fit starts from its weights
+    with seeded(seed):
+        made = own()
+    _check_made("model", made, nn.Module)
+    return made
+
+
+def _make_optimizer(recipe: Recipe, own: Callable | None, parameters, device) -> Optimizer:
+    if own is not None:
+        made = own(parameters)
+        _check_made("optimizer", made, Optimizer)
+        return made
+    fused = {"fused": True} if device.type in ("cpu", "cuda") else {}
+    if recipe.optimizer == "adam":
+        return Adam(parameters, recipe.lr, betas=(recipe.momentum, 0.999), **fused)
+    return SGD(parameters, recipe.lr, momentum=recipe.momentum, **fused)
+
+
+def _check_made(name: str, made, kind) -> None:
+    if not isinstance(made, kind):
+        kinds = getattr(kind, "__name__", "torch lr_scheduler")
+        raise ValueError(f"{name}= makes a {type(made).__name__}, expected a {kinds}")
+
+
+def preprocessed(recipe: Recipe, images: data.ImageSet) -> data.ImageSet:
+    """``images`` as the recipe's network sees them, before any augmentation."""
+    if not recipe.deskew or images.deskewed:
+        return images
+    from utils.deskewing import deskewed
+
+    return deskewed(images)
+
+
+def build_loaders(
+    recipe: Recipe,
+    images: data.ImageSet,
+    seed: int,
+    device: torch.device | str = "cpu",
+    policy: Callable | None = None,
+) -> tuple:
+    """The training and the test loader of a run: ``(train_loader, test_loader)``.
+
+    ``policy`` takes the place of the recipe's augmentation. An albumentations policy that the
+    batched engine cannot run is run image by image.
+    """
+    if policy is None and recipe.augmentation:
+        policy = augmentation.build(recipe.augmentation)
+    shared = {"batch_size": recipe.batch_size, "shuffle": True, "seed": seed}
+    train = (images.train_images, images.train_labels)
+    by_image, augment = recipe.engine == "albumentations", None
+    if policy is not None and not by_image:
+        augment = _on_batches(policy)
+        by_image = augment is None
+    if by_image:
+        train_loader = stock_loader(*train, transform=policy, **shared)
+    else:
+        train_loader = MemoryLoader(*train, augment=augment, device=device, **shared)
+    test = (images.test_images, images.test_labels)
+    return train_loader, MemoryLoader(*test, batch_size=EVALUATION_BATCH, device=device)
+
+
+def _on_batches(policy: Callable) -> Callable | None:
+    """``policy`` for whole batches, ``None`` where only albumentations can run it."""
+    if not hasattr(policy, "set_random_state"):
+        return OwnPolicy(policy)
+    from utils.warping import BatchedPolicy
+
+    try:
+        return BatchedPolicy(policy)
+    except ValueError:
+        return None
