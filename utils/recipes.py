@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from utils import augmentation, layers, models, schedules, stages
+from utils import augmentation, models, schedules
 from utils.support import checks
 from utils.support.lookup import look_up
 
@@ -82,9 +82,9 @@ class Recipe:
         if self.augmentation is not None:
             look_up("policy", self.augmentation, augmentation.POLICIES)
         if self.model == "plain":
-            stages.read(self.stages)
-            look_up("head", self.head, stages.HEADS)
-            look_up("activation", self.activation or "relu", layers.ACTIVATIONS)
+            from utils import stages  # here: most recipes need none
+
+            stages.check(self.stages, self.head, self.activation or "relu")
         elif described := [name for name in STAGED if getattr(self, name)]:
             raise ValueError(f"{', '.join(described)}: only the model 'plain' has such a setting")
 

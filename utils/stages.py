@@ -49,7 +49,7 @@ def plain(
     unless ``unpadded``. ``bias`` gives every convolution one, before the norm. Raises
     ``ValueError`` for stages that cannot be read or built, and for an unknown head or activation.
     """
-    look_up("activation", activation, layers.ACTIVATIONS)
+    check(stages, head, activation)
     switches = {"batch_norm": batch_norm, "dropout": dropout}
     found, channels, side = [], 1, checks.SIDE
     listed = read(stages)
@@ -68,7 +68,7 @@ def plain(
                     )
                 found += _layers(entry, convolve, activation, pools, switches)
             channels = entry.channels
-    return layers.ConvNet(*found, *look_up("head", head, HEADS)(channels, side))
+    return layers.ConvNet(*found, *HEADS[head](channels, side))
 
 
 def _convolution(entry: Entry, channels: int, padding: int, bias: bool, stages: str) -> list:
@@ -96,6 +96,13 @@ def _layers(entry: Entry, convolve: list, activation: str, pools: bool, switches
     order = "pool drop" if pools else ""
     after = layers.following(entry.channels, order=order, **switches)
     return [layers.Residual(*convolve, *within), *after]
+
+
+def check(stages: str, head: str, activation: str) -> None:
+    """Raise ``ValueError`` for stages that cannot be read, an unknown head or activation."""
+    read(stages)
+    look_up("head", head, HEADS)
+    look_up("activation", activation, layers.ACTIVATIONS)
 
 
 def read(stages: str) -> list[list[Entry]]:
