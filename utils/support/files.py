@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
+import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,17 +15,19 @@ from pathlib import Path
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside ``path`` to write to, which takes its place if all goes well.
 
-    After an error or a kill ``path`` is what it was before. The folder is made where missing.
+    After an error or a kill ``path`` is what it was before. Missing folders are made. As with
+    ``open``, a link keeps pointing where it did, and permissions stay or follow the umask.
     """
+    path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    temporary = Path(name)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
+        temporary.touch(exist_ok=False)
         yield temporary
-        with temporary.open("rb") as written:
+        with temporary.open("r+b") as written:  # Windows syncs nothing that is open for reading
             os.fsync(written.fileno())  # else a power cut could leave the new name on no content
-        temporary.chmod(0o644)  # mkstemp's own mode would keep it from other readers
+        if path.exists():
+            shutil.copymode(path, temporary)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -32,11 +35,17 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def sweep(path: Path) -> None:
     """Remove what killed processes left of writing ``path``; for whoever alone may write it."""
+    path = path.resolve()
     for left in path.parent.glob(f".{path.name}.*"):
         left.unlink(missing_ok=True)
 
 
+def write_text(text: str, path: Path) -> None:
+    """Write ``text`` to ``path`` in UTF-8, whole or not at all; the same bytes on every system."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
 def write_json(content: dict, path: Path) -> None:
     """Write ``content`` to ``path``, whole or not at all."""
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n")
+    write_text(json.dumps(content, indent=1) + "\n", path)
