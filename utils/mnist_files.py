@@ -6,163 +6,180 @@ sizes) followed by one byte per pixel or label; http://yann.lecun.com/exdb/mnist
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
-import socket
-import tempfile
-from contextlib import contextmanager
+import re
+import time
+import zlib
+from concurrent.futures import Future
+from http.client import HTTPException
 from pathlib import Path
+from threading import Thread
+from urllib.request import urlopen
 
 import numpy as np
+from filelock import FileLock
 
-PARTS = ("train_images", "train_labels", "test_images", "test_labels")
-# "*" takes the prefixes of EMNIST ("emnist-digits-train-images-idx3-ubyte").
-PATTERNS = {
-    "train_images": ("*train-images-idx3-ubyte",),
-    "train_labels": ("*train-labels-idx1-ubyte",),
-    "test_images": ("*t10k-images-idx3-ubyte", "*test-images-idx3-ubyte"),
-    "test_labels": ("*t10k-labels-idx1-ubyte", "*test-labels-idx1-ubyte"),
+from utils.support.files import replacing, sweep
+
+NAMES = {
+    "train_images": "train-images-idx3-ubyte",
+    "train_labels": "train-labels-idx1-ubyte",
+    "test_images": "t10k-images-idx3-ubyte",
+    "test_labels": "t10k-labels-idx1-ubyte",
 }
-IMAGES_MAGIC, LABELS_MAGIC = 2051, 2049
-DOWNLOAD_TIMEOUT_S = 20
+MD5 = {  # of MNIST's files, extracted
+    "train_images": "6bbc9ace898e44ae57da46a324031adb",
+    "train_labels": "a25bea736e30d166cdddb491f175f624",
+    "test_images": "2646ac647ad5339dbf082846283269ea",
+    "test_labels": "27ae3e4e09519cfbb04c329615203637",
+}
+MIRROR = "https://ossci-datasets.s3.amazonaws.com/mnist/"  # the one that torchvision uses
+ANSWER_S = 5  # how long a download waits for an answer
 
 
 class UnusableSet(RuntimeError):
     """There is a set, but it cannot be used; the message names the file and what is wrong."""
 
 
-def find_folder(root: Path) -> Path | None:
-    """The folder under ``root`` that holds the four files, or ``None``.
+def find_folder(root: Path) -> Path:
+    """The folder under ``root`` that holds a set: the first of these that has one of its files.
 
-    Looked for in this order: ``root/MNIST/raw``, ``root`` itself, ``root/raw``, and the one
-    ``root/<set>/raw`` there is. ``UnusableSet`` where there are several of those, and where
-    there is part of a set that is not MNIST: to go on would mean to train on another one.
+    ``root/MNIST/raw``, ``root`` itself, ``root/raw``, and the one ``root/<set>/raw`` there is;
+    ``root/MNIST/raw`` where there is none. Raises ``UnusableSet`` where there are several of the
+    last kind, and ``OSError`` for a folder without permission.
     """
     mnist = root / "MNIST" / "raw"
-    others = sorted(path for path in root.glob("*/raw") if path != mnist)
-    complete = [
-        folder
-        for folder in (mnist, root, root / "raw", *others)
-        if all(_candidates(folder, part) for part in PARTS)
-    ]
-    if complete and (len(complete) == 1 or complete[0] not in others):
-        return complete[0]
-    if complete:
-        names = ", ".join(path.parent.name for path in complete)
+    for folder in (mnist, root, root / "raw"):
+        if any(_files(folder, part) for part in NAMES):
+            return folder
+    others = sorted(root.glob("*/raw"))
+    sets = [folder for folder in others if any(_files(folder, part) for part in NAMES)]
+    if len(sets) > 1:
+        names = ", ".join(folder.parent.name for folder in sets)
         raise UnusableSet(f"{root} holds several sets ({names}): point at one of them")
-    for folder in (root, root / "raw", *others):
-        missing = [part for part in PARTS if not _candidates(folder, part)]
-        if len(missing) < len(PARTS) or any(folder.glob("*-ubyte.gz")):
-            raise UnusableSet(
-                f"{folder} lacks {', '.join(missing)}: expected the four files, extracted (no .gz)"
-            )
-    return None
+    return sets[0] if sets else mnist
 
 
-def _candidates(folder: Path, part: str) -> list[Path]:
-    found = [path for pattern in PATTERNS[part] for path in sorted(folder.glob(pattern))]
-    digits = [path for path in found if "digits" in path.name]
-    return digits if len(found) > 1 and digits else found
-
-
-def four_files(folder: Path) -> dict[str, Path]:
-    files = {}
-    for part in PARTS:
-        found = _candidates(folder, part)
-        if len(found) != 1:
-            names = ", ".join(path.name for path in found)
-            raise UnusableSet(f"{folder} has {len(found)} files for {part} ({names}), expected 1")
-        files[part] = found[0]
-    return files
-
-
-def set_name(folder: Path) -> str:
-    """The set's name by its folder: ``…/FashionMNIST/raw`` is ``FashionMNIST``."""
-    folder = folder.resolve()
-    return folder.parent.name if folder.name == "raw" else folder.name
-
-
-def read_bytes(path: Path) -> bytes:
+def _files(folder: Path, part: str) -> list[Path]:
+    """The files of ``part`` in ``folder``; of several MNIST's own, or else EMNIST's digits."""
+    # EMNIST's names are like "emnist-digits-test-images-idx3-ubyte".
+    pattern = r"(?!\.).*" + NAMES[part].replace("t10k", "(t10k|test)") + r"(\.gz)?"
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UnusableSet(f"{path} cannot be read: {error.strerror or error}") from error
+        names = [name for name in sorted(os.listdir(folder)) if re.fullmatch(pattern, name)]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    zipped = {f"{name}.gz" for name in names}  # beside what was extracted from it
+    names = [name for name in names if name not in zipped]
+    mnist = [name for name in names if name.startswith(NAMES[part])]
+    return [folder / name for name in mnist or [n for n in names if "digits" in n] or names]
+
+
+def read(folder: Path, part: str) -> tuple[np.ndarray, str]:
+    """The array of ``part``, uint8 ``[N, 28, 28]`` or ``[N]``, and the md5 of its (extracted) file.
+
+    Raises ``UnusableSet`` where ``folder`` lacks the file or has several, or it is broken.
+    """
+    name, found = NAMES[part], _files(folder, part)
+    if len(found) != 1:
+        names = ", ".join(path.name for path in found) or "none"
+        raise UnusableSet(f"{folder} needs one {name} or {name}.gz, and holds {names}")
+    path = found[0]
+    try:
+        if not path.is_file():
+            raise OSError("it is not a file")  # to open a pipe would wait for ever
+        content = path.read_bytes()
+        content = gzip.decompress(content) if path.suffix == ".gz" else content
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UnusableSet(f"{path} cannot be read: {reason}") from error
+    if reason := what_is_wrong(content, part):
+        raise UnusableSet(f"{path} is broken: {reason}")
+    shape, header = ((-1, 28, 28), 16) if part.endswith("images") else (-1, 8)
+    array = np.frombuffer(content, np.uint8, offset=header).reshape(shape).copy()
+    return array, hashlib.md5(content).hexdigest()
 
 
 def what_is_wrong(content: bytes, part: str) -> str:
     """What makes ``content`` unusable as ``part`` ("train_images", …); "" where nothing does."""
-    is_images = part.endswith("images")
-    magic, dimensions = (IMAGES_MAGIC, 3) if is_images else (LABELS_MAGIC, 1)
+    magic, dimensions = (2051, 3) if part.endswith("images") else (2049, 1)
     header = 4 * (1 + dimensions)
     if len(content) < header:
         return f"it has {len(content)} bytes, too few for the {header}-byte header"
     found, *sizes = np.frombuffer(content, ">u4", 1 + dimensions).tolist()
     if found != magic:
         return f"its magic number is {found}, expected {magic} for {part}"
-    if is_images and sizes[1:] != [28, 28]:
+    if sizes[1:] not in ([], [28, 28]):
         return f"its images are {sizes[1]}x{sizes[2]}, expected 28x28"
     if sizes[0] == 0:
         return "it is empty: it announces 0 items"
     expected = header + int(np.prod(sizes))
     if len(content) != expected:
         return f"it has {len(content):,} bytes, its header announces {expected:,}"
-    if not is_images and (high := max(content[header:])) > 9:
+    if dimensions == 1 and (high := max(content[header:])) > 9:
         return f"it has a label {high}, expected 0..9"
     return ""
 
 
-def parse(content: bytes, part: str, path: Path) -> np.ndarray:
-    """The uint8 array in ``content``: ``[N, 28, 28]`` or ``[N]``; raises ``UnusableSet``."""
-    if reason := what_is_wrong(content, part):
-        raise UnusableSet(f"{path} is broken: {reason}")
-    if part.endswith("images"):
-        return np.frombuffer(content, np.uint8, offset=16).reshape(-1, 28, 28).copy()
-    return np.frombuffer(content, np.uint8, offset=8).copy()
+def wanting(folder: Path) -> list[str]:
+    """The parts of MNIST that ``folder`` lacks or whose files are broken.
 
-
-def check_pairs(arrays: dict[str, np.ndarray], folder: Path) -> None:
-    for half in ("train", "test"):
-        images, labels = len(arrays[f"{half}_images"]), len(arrays[f"{half}_labels"])
-        if images != labels:
-            raise UnusableSet(f"{folder}: {images:,} {half} images but {labels:,} {half} labels")
-
-
-# --------------------------------------------------------------------------- downloading
-
-
-def download_mnist(root: Path, md5: dict[str, str]) -> None:
-    """Download MNIST with torchvision into ``root/MNIST/raw``: all four verified files or none.
-
-    Works in a temporary folder beside the goal and moves the files into place at the end.
-    Raises ``OSError`` or ``RuntimeError``; waits at most ``DOWNLOAD_TIMEOUT_S`` for an answer.
+    Raises ``UnusableSet`` for another set's file that is whole: it must not be replaced.
     """
-    from torchvision.datasets import MNIST  # here, since reading files does not need it
-
-    class WorkingMirrorFirst(MNIST):
-        # Sorted so that https comes before http: the plain-http mirror has been dead for years.
-        mirrors = sorted(MNIST.mirrors, key=lambda url: not url.startswith("https"))
-
-    WorkingMirrorFirst.__name__ = "MNIST"  # torchvision names the folder after the class
-    root.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=root, prefix=".download-") as temporary:
-        with _socket_timeout(DOWNLOAD_TIMEOUT_S):
-            WorkingMirrorFirst(temporary, download=True)
-        raw, goal = Path(temporary, "MNIST", "raw"), root / "MNIST" / "raw"
-        for part, path in four_files(raw).items():
-            found = hashlib.md5(path.read_bytes()).hexdigest()
-            if found != md5[part]:
-                raise RuntimeError(f"downloaded {path.name} has md5 {found}, not {md5[part]}")
-        goal.mkdir(parents=True, exist_ok=True)
-        for path in four_files(raw).values():
-            os.replace(path, goal / path.name)
+    parts = []
+    for part, name in NAMES.items():
+        try:
+            _, md5 = read(folder, part)
+        except UnusableSet:
+            parts.append(part)
+            continue
+        if md5 != MD5[part]:
+            raise UnusableSet(
+                f"{folder} holds another set in MNIST's format: its {name} is whole but not "
+                f"MNIST's (md5 {md5}). It is never overwritten. Remedy: move the set to a folder "
+                "of its own, such as data/FashionMNIST/raw, and point MNIST_ROOT at it; if this "
+                "was meant to be MNIST, delete the file, and it is downloaded."
+            )
+    return parts
 
 
-@contextmanager
-def _socket_timeout(seconds: float):
-    # torchvision opens its address without a time limit, so the default is set for the while.
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
+def download_mnist(folder: Path) -> None:
+    """Download into ``folder`` what it lacks of MNIST: all of that, verified, or nothing.
+
+    A broken file stays beside the new one, as ``NAME.broken-<time>``. Raises ``OSError`` or
+    ``RuntimeError`` where nothing answers within ``ANSWER_S`` seconds or the content is wrong.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".download.lock"):
+        contents = {part: _fetch(f"{MIRROR}{NAMES[part]}.gz") for part in wanting(folder)}
+        for part, content in contents.items():
+            if (md5 := hashlib.md5(content).hexdigest()) != MD5[part]:
+                raise RuntimeError(f"downloaded {NAMES[part]} has md5 {md5}, not {MD5[part]}")
+        for part, content in contents.items():
+            path = folder / NAMES[part]
+            sweep(path)
+            if os.path.lexists(path):
+                path.rename(f"{path}.broken-{time.strftime('%Y%m%d-%H%M%S')}")
+            with replacing(path) as temporary:
+                temporary.write_bytes(content)
+
+
+def _fetch(url: str) -> bytes:
+    """The extracted content of the ``.gz`` at ``url``; ``RuntimeError`` where it cannot be had."""
+    answer: Future = Future()
+
+    def ask() -> None:
+        try:
+            answer.set_result(urlopen(url, timeout=ANSWER_S))
+        except Exception as error:  # for whoever waits
+            answer.set_exception(error)
+
+    # urlopen's own limit holds for each address anew, and not for looking up the name.
+    Thread(target=ask, daemon=True).start()
     try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
+        with answer.result(ANSWER_S) as opened:
+            return gzip.decompress(opened.read())
+    except (OSError, HTTPException, EOFError, zlib.error) as error:
+        reason = str(error) or f"no answer within {ANSWER_S} seconds"
+        raise RuntimeError(f"{url}: {reason}") from error
