@@ -37,7 +37,7 @@ def write_set(folder, train=40, test=20, prefix=""):
 @pytest.fixture(autouse=True)
 def online(monkeypatch):
     """As if nobody had found out yet that there is no network."""
-    monkeypatch.delenv("MNIST_OFFLINE", raising=False)
+    monkeypatch.setenv("MNIST_OFFLINE", "")
 
 
 @pytest.fixture
