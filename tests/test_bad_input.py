@@ -100,7 +100,7 @@ WRONG_CALLS = {
     "workers": (lambda: stock(workers=-1), "workers=-1 is not a whole number of at least 0"),
     "seed": (lambda: memory(seed=-1), "seed=-1 is not a whole number of at least 0"),
     "transform": (lambda: stock(transform=abs), "abs>? is not an albumentations transform"),
-    "normalize": (lambda: loaders.normalize(IMAGES[0]), r"images are \[28, 28\], expected \[B"),
+    "normalize": (lambda: loaders.normalize(IMAGES[0]), r"uint8 \[28, 28\], expected uint8 or"),
     # data
     "source": (lambda: data.load("cifar"), "source='cifar' is not one of auto, mnist, mnist-5k"),
     "class counts": (lambda: data.class_counts(LABELS + 8), "labels run from 8 to 11"),

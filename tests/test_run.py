@@ -78,7 +78,7 @@ def flip(images):
 
 
 def noise(images):
-    return images + torch.randn(images.shape)
+    return (images + torch.randn(images.shape)).clamp(0, 255)
 
 
 OWN = {

@@ -12,30 +12,29 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from utils.data import MEAN, STD
 from utils.support import checks
+from utils.support.checks import SIDE
+from utils.support.seeds import spawned
 
 TOGETHER = 512  # images that are prepared at a time: more would leave the processor's caches
 
 
 def normalize(images: Tensor) -> Tensor:
-    """Pixels 0..255, ``[B, 28, 28]``, to the network's input, float32 ``[B, 1, 28, 28]``."""
-    if images.ndim != 3:
-        raise ValueError(f"images are {list(images.shape)}, expected [B, 28, 28]")
-    return (images.float() / 255).sub_(MEAN).div_(STD).unsqueeze(1)
+    """Pixels 0..255, uint8 or float ``[B, 28, 28]``, to a network's input.
 
-
-def streams(seed: int, n: int) -> list[int]:
-    """``n`` seeds for random streams that have nothing to do with each other.
-
-    Neighbouring seeds would not do: torch's generators keep 32 bits of a seed on the CPU, and
-    one seed in two generators gives two copies of one stream.
+    That is float32 ``[B, 1, 28, 28]``. Raises ``ValueError`` for anything else: pixels 0..1 or
+    normalized ones would be normalized twice.
     """
-    checks.whole(0, seed=seed)
-    return np.random.SeedSequence(seed).generate_state(n).tolist()
+    checks.pixels(images, floats=True)
+    return _normalized(images)
+
+
+def _normalized(images: Tensor) -> Tensor:
+    return (images.float() / 255).sub_(MEAN).div_(STD).unsqueeze(1)
 
 
 class MemoryLoader:
@@ -44,7 +43,7 @@ class MemoryLoader:
     ``images`` uint8 ``[N, 28, 28]`` and ``labels`` int64 ``[N]`` move to ``device`` once and
     stay there. ``augment(images, generator, batch_size)`` maps the float pixels 0..255
     ``[N, 28, 28]`` of batches to the same, with every random number drawn from ``generator``
-    (see ``utils.augmentation``).
+    (``warping.BatchedPolicy``); ``OwnPolicy`` makes one of a function.
     The order and the augmentation come from ``seed`` alone: two loaders with one seed agree,
     two epochs of one loader differ. The last batch may be smaller.
     """
@@ -65,7 +64,7 @@ class MemoryLoader:
         self.images, self.labels = images.to(device), labels.to(device)
         self.batch_size, self.shuffle, self.augment = batch_size, shuffle, augment
         # The order is drawn on the CPU, so that it is the same on every device.
-        order_seed, augment_seed = streams(seed, 2)
+        order_seed, augment_seed = spawned(seed, 2)
         self._order = torch.Generator().manual_seed(order_seed)
         self._augment = torch.Generator(device).manual_seed(augment_seed)
 
@@ -83,25 +82,31 @@ class MemoryLoader:
             images = self.images[at]
             if self.augment is not None:
                 images = self.augment(images.float(), self._augment, self.batch_size)
-            parts = (part.split(self.batch_size) for part in (normalize(images), self.labels[at]))
+            parts = (part.split(self.batch_size) for part in (_normalized(images), self.labels[at]))
             yield from zip(*parts, strict=True)
 
 
-class TaughtLoader:
-    """Another loader's batches with a teacher's logits: ``(x, y, logits)``."""
+class OwnPolicy:
+    """Any function on a batch as the ``augment`` of a ``MemoryLoader``.
 
-    def __init__(self, loader: MemoryLoader | DataLoader, teacher: nn.Module):
-        self.loader, self.teacher = loader, teacher.eval()
-        self._device = next(teacher.parameters()).device
+    ``function`` gets the uint8 pixels ``[B, 28, 28]`` of one batch at a time and returns as many,
+    uint8 or float 0..255. It draws its random numbers from the global streams. Raises
+    ``ValueError`` where it returns anything else.
+    """
 
-    def __len__(self) -> int:
-        return len(self.loader)
+    def __init__(self, function: Callable[[Tensor], Tensor]):
+        self.function = function
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        for x, y in self.loader:
-            with torch.no_grad():
-                logits = self.teacher(x.to(self._device))
-            yield x, y, logits
+    def __call__(self, images: Tensor, generator: torch.Generator, batch_size: int) -> Tensor:
+        return torch.cat([self._made(batch) for batch in images.to(torch.uint8).split(batch_size)])
+
+    def _made(self, batch: Tensor) -> Tensor:
+        expected = batch.shape  # before the function may change it
+        made = self.function(batch)
+        checks.pixels(made, "the policy's images", floats=True)
+        if made.shape != expected:
+            raise ValueError(f"the policy makes {len(made)} images of a batch of {expected[0]}")
+        return made.float()
 
 
 class _SeededOrder(Sampler):
@@ -112,7 +117,7 @@ class _SeededOrder(Sampler):
 
     def __init__(self, size: int, shuffle: bool, seed: int):
         self.size, self.shuffle = size, shuffle
-        order_seed, augment_seed = streams(seed, 2)
+        order_seed, augment_seed = spawned(seed, 2)
         self._order = torch.Generator().manual_seed(order_seed)  # as in MemoryLoader
         self._seeds = torch.Generator().manual_seed(augment_seed)
 
@@ -142,7 +147,12 @@ class _Images(Dataset):
             # Compose would hand every transform the same random stream.
             self.transform.set_random_state(np.random.default_rng(seed), random.Random(seed))
             image = self.transform(image=image)["image"]
-        return normalize(torch.from_numpy(image)[None])[0], self.labels[index]
+            if image.dtype != np.uint8 or image.shape != (SIDE, SIDE):
+                raise ValueError(
+                    f"the transform makes {image.dtype} {list(image.shape)}, expected uint8 "
+                    "[28, 28]: leave it to the loader to normalize and to make tensors"
+                )
+        return _normalized(torch.from_numpy(image)[None])[0], self.labels[index]
 
 
 def stock_loader(
@@ -157,7 +167,8 @@ def stock_loader(
 ) -> DataLoader:
     """torch's ``DataLoader`` over the same images, each through an albumentations ``transform``.
 
-    Batches depend on ``seed`` alone, whatever the number of ``workers``; epochs differ.
+    Batches depend on ``seed`` alone, whatever the number of ``workers``; epochs differ. Raises
+    ``ValueError``, at the latest in the first batch, unless it maps uint8 ``[28, 28]`` to the same.
     """
     checks.images(images, labels)
     checks.whole(1, batch_size=batch_size)
@@ -171,23 +182,3 @@ def stock_loader(
         num_workers=workers,
         generator=torch.Generator().manual_seed(seed),
     )
-
-
-class OwnPolicy:
-    """A function of one's own on a batch: uint8 pixels ``[B, 28, 28]`` to as many, 0..255."""
-
-    def __init__(self, function: Callable[[Tensor], Tensor]):
-        self.function = function
-
-    def __call__(self, images: Tensor, generator: torch.Generator, batch_size: int) -> Tensor:
-        parts = images.to(torch.uint8).split(batch_size)
-        return torch.cat([self._checked(self.function(part), part) for part in parts])
-
-    def _checked(self, made: Tensor, part: Tensor) -> Tensor:
-        checks.tensor(made, "uint8 or float [B, 28, 28]", "policy= gives")
-        if made.shape != part.shape or not made.float().isfinite().all():
-            raise ValueError(
-                f"policy= gives {list(made.shape)} of {list(part.shape)}, or pixels that are not "
-                "numbers: expected as many images [B, 28, 28], pixels 0..255"
-            )
-        return made.float()

@@ -33,13 +33,25 @@ def images(images: Tensor, labels: Tensor) -> None:
     digits(labels, len(images))
 
 
-def pixels(images: Tensor) -> None:
-    """Raise ``ValueError`` unless ``images`` are uint8 ``[N, 28, 28]``, at least one."""
-    tensor(images, "uint8 [N, 28, 28]")
-    if images.ndim != 3 or images.shape[1:] != (SIDE, SIDE) or images.dtype != torch.uint8:
-        raise ValueError(f"images are {_kind(images)}, expected uint8 [N, 28, 28]")
+def pixels(images: Tensor, name: str = "images", floats: bool = False) -> None:
+    """Raise ``ValueError`` unless ``images`` are uint8 ``[N, 28, 28]``, at least one.
+
+    With ``floats`` they may be floats 0..255 as well: finite, and not 0..1.
+    """
+    expected = "uint8 or float [N, 28, 28]" if floats else "uint8 [N, 28, 28]"
+    tensor(images, expected, name)
+    known = images.dtype == torch.uint8 or (floats and images.is_floating_point())
+    if not known or images.ndim != 3 or images.shape[1:] != (SIDE, SIDE):
+        raise ValueError(f"{name} are {_kind(images)}, expected {expected}")
     if len(images) == 0:
         raise ValueError("there are no images: N = 0, expected at least 1")
+    if images.is_floating_point():
+        low, high = images.min().item(), images.max().item()
+        if not 0 <= low <= high <= 255 or 0 < high <= 1:
+            raise ValueError(
+                f"{name} run from {low:g} to {high:g}, expected pixels 0..255: "
+                "clamp them, or multiply 0..1 by 255"
+            )
 
 
 def digits(labels: Tensor, n: int | None = None, name: str = "labels") -> None:
