@@ -1,5 +1,10 @@
 """Trained weights: the recorded run's, one call to load and classify, the same through ONNX."""
 
+import hashlib
+import io
+import shutil
+import subprocess
+
 import pytest
 import torch
 
@@ -43,6 +48,7 @@ def assert_alike(network, path, images):
     torch.testing.assert_close(theirs, ours, atol=close, rtol=1e-3)
     assert ((theirs - ours).abs().amax(1) > 1e-3).float().mean() < 0.002
     assert torch.equal(theirs.argmax(1), ours.argmax(1))
+    return ours
 
 
 @pytest.mark.parametrize("name", [RECIPE.name, DESKEWED.name])
@@ -103,19 +109,82 @@ def test_every_size_has_its_weights():
         assert (pretrained.FOLDER / f"{recipe.name}.onnx").exists()
 
 
-def test_a_damaged_file_is_named(tmp_path):
-    (tmp_path / "frontier_2k.pt").write_bytes(b"not weights")
-    with pytest.raises(ValueError, match="is damaged or holds another network"):
+def saved(value):
+    buffer = io.BytesIO()
+    torch.save(value, buffer)
+    return buffer.getvalue()
+
+
+WHOLE = (pretrained.FOLDER / "frontier_2k.pt").read_bytes()
+DAMAGED = {
+    "text": b"not weights",
+    "empty": b"",
+    "cut": WHOLE[:-1000],
+    "a pickle": b"\x80\x02N.",
+    "no dict": saved([1, 2]),
+    "no tensors": saved({"weight": "heavy"}),
+    "another network": (pretrained.FOLDER / "frontier_4k.pt").read_bytes(),
+    "unreadable": None,
+}
+
+
+@pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
+def test_a_damaged_file_is_named(tmp_path, content):
+    path = tmp_path / "frontier_2k.pt"
+    path.mkdir() if content is None else path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"frontier_2k\.pt is damaged or holds another network"):
         pretrained.load("frontier_2k", tmp_path)
 
 
+@pytest.fixture
+def with_checksum(tmp_path):
+    """One of the networks in a folder of its own, its checksum noted."""
+    path = tmp_path / "frontier_2k.pt"
+    path.write_bytes(WHOLE)
+    pretrained.note_checksum(path)
+    return path
+
+
+@pytest.mark.parametrize("at", range(0, len(WHOLE), len(WHOLE) // 24))
+def test_a_flipped_bit_is_noticed(with_checksum, at):
+    content = bytearray(WHOLE)
+    content[at] ^= 4
+    with_checksum.write_bytes(content)
+    with pytest.raises(ValueError, match=r"frontier_2k\.pt is damaged") as caught:
+        pretrained.load("frontier_2k", with_checksum.parent)
+    assert "checksum is not the one in SHA256SUMS" in str(caught.value.__cause__)
+
+
+def test_checksums_are_noted_as_sha256sum_reads_them(with_checksum):
+    folder = with_checksum.parent
+    pretrained.load("frontier_2k", folder)
+    other = folder / "of my own.pt"
+    other.write_bytes(b"first")
+    pretrained.note_checksum(other)
+    other.write_bytes(b"second")
+    pretrained.note_checksum(other)
+    assert list(pretrained.checksums(folder)) == ["frontier_2k.pt", "of my own.pt"]
+    if shutil.which("sha256sum"):
+        subprocess.run(["sha256sum", "--check", "SHA256SUMS"], cwd=folder, check=True)
+
+
+def test_a_folder_without_checksums_is_taken_at_its_word(tmp_path, capsys):
+    (tmp_path / "frontier_2k.pt").write_bytes(WHOLE)
+    pretrained.load("frontier_2k", tmp_path)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_every_committed_file_has_its_checksum():
+    noted = pretrained.checksums()
+    files = [path for path in pretrained.FOLDER.iterdir() if path.suffix in (".pt", ".onnx")]
+    assert {path.name for path in files} == noted.keys()
+    assert all(hashlib.sha256(path.read_bytes()).hexdigest() == noted[path.name] for path in files)
+
+
 @pytest.mark.parametrize("name", pretrained.saved())
-def test_the_committed_weights_are_the_recorded_runs(name, mnist):
-    network = pretrained.load(name)
+def test_the_committed_networks_are_the_recorded_runs_and_agree_with_their_onnx(name, mnist):
+    network, images = pretrained.load(name), mnist.test_images
+    logits = assert_alike(network, pretrained.FOLDER / f"{name}.onnx", images)
     run = results.recorded(catalogue.recipe(name))[weights.SEED]
-    assert pretrained.accuracy(network, mnist) == pytest.approx(run["test_accuracy_last"])
-
-
-@pytest.mark.parametrize("name", pretrained.saved())
-def test_the_committed_onnx_agrees_on_the_whole_test_set(name, mnist):
-    assert_alike(pretrained.load(name), pretrained.FOLDER / f"{name}.onnx", mnist.test_images)
+    right = (logits.argmax(1) == mnist.test_labels).sum().item()
+    assert right / 100 == pytest.approx(run["test_accuracy_last"])

@@ -7,7 +7,9 @@ other runtimes, with the same input and output as ``FromPixels``.
 
 from __future__ import annotations
 
-import pickle
+import hashlib
+import io
+import re
 from pathlib import Path
 
 import torch
@@ -19,9 +21,11 @@ from utils.experiments import catalogue
 from utils.pieces import EVALUATION_BATCH
 from utils.recipes import build_model
 from utils.support import checks, paths
+from utils.support.files import write_text
 from utils.support.lookup import look_up
 
 FOLDER = paths.ASSETS / "weights"
+SUMS = "SHA256SUMS"  # beside the weights; sha256sum --check reads it too
 
 
 class FromPixels(nn.Module):
@@ -47,19 +51,41 @@ def saved(folder: Path = FOLDER) -> dict[str, Path]:
 def load(name: str, folder: Path = FOLDER) -> FromPixels:
     """The trained network of the recipe ``name``, ready to classify, on the CPU.
 
-    Raises ``ValueError`` for a name without weights, or whose file is damaged or another network's.
+    Raises ``ValueError`` for a name without weights, or whose file is damaged (by its checksum in
+    ``SHA256SUMS``, where it has one there) or another network's.
     """
     path = look_up("trained network", name, saved(folder))
     recipe = catalogue.recipe(name)
     model = build_model(recipe)
     try:
-        model.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"))
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        content = path.read_bytes()
+        if checksums(folder).get(path.name) not in (None, _sha256(content)):
+            raise ValueError(f"its checksum is not the one in {SUMS}")
+        weights = torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
+        model.load_state_dict(weights)
+    except Exception as error:  # of any kind, depending on where a file is damaged
         raise ValueError(
             f"{path} is damaged or holds another network than the recipe {name}: make it anew with "
             f"python -m utils.lab weights {name}"
         ) from error
     return FromPixels(model, recipe.deskew).eval()
+
+
+def checksums(folder: Path = FOLDER) -> dict[str, str]:
+    """The SHA-256 of the files in ``folder``, by name, as its ``SHA256SUMS`` has them."""
+    file = folder / SUMS
+    text = file.read_text(encoding="utf-8") if file.exists() else ""
+    return {name: found for found, name in re.findall("^([0-9a-f]{64}) [ *](.+)$", text, re.M)}
+
+
+def note_checksum(path: Path) -> None:
+    """Note the checksum of ``path``, a file just made, in the ``SHA256SUMS`` beside it."""
+    noted = checksums(path.parent) | {path.name: _sha256(path.read_bytes())}
+    write_text("".join(f"{noted[name]}  {name}\n" for name in sorted(noted)), path.parent / SUMS)
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 @torch.no_grad()
