@@ -129,6 +129,12 @@ def test_emnist_digits_are_found_by_their_prefix(tmp_path):
     assert data.load("mnist", tmp_path).name == "EMNIST (not MNIST)"
 
 
+def test_mnist_comes_before_another_set_in_its_folder(tmp_path, passes_for_mnist):
+    write_set(tmp_path / "digits", prefix="emnist-digits-", train=30)
+    shutil.copytree(tmp_path / "digits", passes_for_mnist, dirs_exist_ok=True)
+    assert data.load("mnist", tmp_path).is_mnist
+
+
 def test_several_sets_under_one_root_are_not_guessed(tmp_path, no_download):
     write_set(tmp_path / "KMNIST" / "raw")
     write_set(tmp_path / "FashionMNIST" / "raw")
@@ -408,7 +414,10 @@ def test_a_download_puts_mnist_there(tmp_path, mirror):
     assert contents(root / "MNIST" / "raw") == contents(mirror)
 
 
-@pytest.mark.parametrize("answer", [b"<html>", gzip.compress(b"other"), gzip.compress(b"12")[:-9]])
+ANSWERS = {"a page": b"<html>", "other": gzip.compress(b"other"), "cut": gzip.compress(b"12")[:-9]}
+
+
+@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
 def test_a_download_is_verified_and_leaves_all_or_nothing(tmp_path, monkeypatch, mirror, answer):
     good, asked = mnist_download.urlopen, []
 

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 def look_up(kind: str, name: str, table: Mapping[str, T]) -> T:
     """``table[name]``; ``ValueError`` with the nearest and all known names for an unknown one."""
-    if name in table:
+    if isinstance(name, str) and name in table:
         return table[name]
     near = difflib.get_close_matches(str(name), table, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else "."
