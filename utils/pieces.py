@@ -148,10 +148,12 @@ def build_loaders(
         policy = augmentation.build(recipe.augmentation)
     shared = {"batch_size": recipe.batch_size, "shuffle": True, "seed": seed}
     train = (images.train_images, images.train_labels)
-    by_image, augment = recipe.engine == "albumentations", None
-    if policy is not None and not by_image:
-        augment = _on_batches(policy)
-        by_image = augment is None
+    augment = None
+    if policy is not None and not hasattr(policy, "set_random_state"):
+        augment = OwnPolicy(policy)
+    elif policy is not None and recipe.engine == "batched":
+        augment = _batched(policy)
+    by_image = augment is None and (policy is not None or recipe.engine == "albumentations")
     if by_image:
         train_loader = stock_loader(*train, transform=policy, **shared)
     else:
@@ -160,10 +162,8 @@ def build_loaders(
     return train_loader, MemoryLoader(*test, batch_size=EVALUATION_BATCH, device=device)
 
 
-def _on_batches(policy: Callable) -> Callable | None:
-    """``policy`` for whole batches, ``None`` where only albumentations can run it."""
-    if not hasattr(policy, "set_random_state"):
-        return OwnPolicy(policy)
+def _batched(policy) -> Callable | None:
+    """An albumentations policy for whole batches, ``None`` where only albumentations can run it."""
     from utils.warping import BatchedPolicy
 
     try:

@@ -54,6 +54,8 @@ def save(recipe: Recipe, network: nn.Module, folder: Path) -> list[Path]:
         torch.save(plain.state_dict(), temporary)
     with replacing(paths[1]) as temporary:
         temporary.write_bytes(exported)
+    for path in paths:
+        pretrained.note_checksum(path)
     return paths
 
 
