@@ -1,8 +1,8 @@
 """Record runs, measure seconds, and write what the README shows of both.
 
-Each command is a function here: its docstring is the help, and ``@command`` lists its arguments,
-which ``ARGUMENTS`` describes. What it needs is imported inside, so that help comes at once and
-``main`` takes an interrupt at any moment.
+Each command is a function, and a line of ``COMMANDS`` that names its arguments; its docstring is
+the help. What it needs is imported inside, so that help comes at once and ``main`` takes an
+interrupt at any moment.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import argparse
 import re
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 MOST_SEEDS = 10_000
@@ -25,8 +24,8 @@ def seeds(text: str) -> list[int]:
         if not ends or int(ends[2] or ends[1]) < int(ends[1]):
             raise argparse.ArgumentTypeError(f"{text!r} is not like 0-4 or 0,2,5")
         new = range(int(ends[1]), int(ends[2] or ends[1]) + 1)
-        if len(found) + len(new) > MOST_SEEDS:
-            raise argparse.ArgumentTypeError(f"{text!r} are more than {MOST_SEEDS:,} seeds")
+        if new.stop - new.start + len(found) > MOST_SEEDS:
+            raise argparse.ArgumentTypeError(f"{text!r} is more than {MOST_SEEDS:,} seeds")
         found |= dict.fromkeys(new)
     return list(found)
 
@@ -64,20 +63,8 @@ ARGUMENTS = {
     "--trials": {"type": count, "default": 20, "help": "to add (default 20)"},
     "--in-place": {"action": "store_true", "help": "rewrite the committed ones too"},
 }
-COMMANDS: dict[Callable, str] = {}
 
 
-def command(arguments: str) -> Callable:
-    """Make a function the command of its name; what it returns is the exit code."""
-
-    def enter(function: Callable) -> Callable:
-        COMMANDS[function] = arguments
-        return function
-
-    return enter
-
-
-@command("names --seeds --folder --smoke --jobs --cluster --device --threads")
 def run(names, seeds, folder, **options):
     """Record runs; those recorded already are skipped: run 04_lr_scheduler --jobs 2."""
     from utils.experiments import catalogue
@@ -90,7 +77,6 @@ def run(names, seeds, folder, **options):
     grid.run(names, seeds or list(results.SEEDS), folder=folder, **options)
 
 
-@command("name --try --seeds --jobs --cluster --device --threads")
 def choose(name, tried, seeds, **options):
     """Try other settings on the validation split: choose 01_skeleton --try lr=0.05,0.1."""
     from utils.experiments import catalogue
@@ -104,7 +90,6 @@ def choose(name, tried, seeds, **options):
     print(validation.table([name]))
 
 
-@command("")
 def list_():
     """The recipes, and what of each is recorded, running, or stale and why."""
     from utils.lab.report import status
@@ -112,7 +97,6 @@ def list_():
     print(status.listing())
 
 
-@command("name")
 def show(name):
     """A recipe's settings and its recorded runs: show 04_lr_scheduler."""
     from utils.lab.report import status
@@ -120,7 +104,6 @@ def show(name):
     print(status.show(name))
 
 
-@command("before after")
 def compare(before, after):
     """Two recipes seed by seed, and their difference: compare 01_skeleton 02_regularization."""
     from utils.lab.report import status
@@ -128,7 +111,6 @@ def compare(before, after):
     print(status.compare(before, after))
 
 
-@command("")
 def report():
     """Rewrite the README's tables and assets/figures from the recorded runs."""
     from utils.lab.report import readme
@@ -136,7 +118,6 @@ def report():
     readme.write()
 
 
-@command("--repeats --batch-sizes --record")
 def bench(repeats, batch_sizes, record):
     """Time an epoch of every way to load digits: bench --batch-sizes 128 256."""
     from utils import data, training
@@ -159,7 +140,6 @@ def bench(repeats, batch_sizes, record):
     print(recorded.table(found), recorded.ratios(found), path, sep="\n\n")
 
 
-@command("--repeats --record")
 def race(repeats, record):
     """Time whole runs in turns: the record and design A."""
     from utils import training
@@ -174,7 +154,6 @@ def race(repeats, record):
     print(speed.race(measured, elsewhere=[]), path, sep="\n\n")
 
 
-@command("limit --trials")
 def search(limit, trials):
     """Look for the most accurate network of a size, on validation: search 8000."""
     from utils.lab import search
@@ -182,7 +161,6 @@ def search(limit, trials):
     print(search.table(search.run(limit, trials)))
 
 
-@command("recipes")
 def weights(recipes):
     """Train seed 0 of recorded recipes again and save the weights: weights speedrun."""
     from importlib.util import find_spec
@@ -199,7 +177,6 @@ def weights(recipes):
         print(*weights.make(recipe, images_of("mnist")), sep="\n")
 
 
-@command("names --jobs --in-place")
 def notebooks(names, jobs, in_place):
     """Execute notebooks at full size into build/: notebooks 01_skeleton."""
     from utils.lab import notebooks
@@ -207,6 +184,21 @@ def notebooks(names, jobs, in_place):
     paths = [notebooks.FOLDER / f"{name}.ipynb" for name in names]
     paths = paths or sorted(notebooks.FOLDER.glob("[0-9]*.ipynb"))
     return bool(notebooks.run(paths, notebooks.BUILD, in_place, jobs))
+
+
+COMMANDS = {
+    run: "names --seeds --folder --smoke --jobs --cluster --device --threads",
+    choose: "name --try --seeds --jobs --cluster --device --threads",
+    list_: "",
+    show: "name",
+    compare: "before after",
+    report: "",
+    bench: "--repeats --batch-sizes --record",
+    race: "--repeats --record",
+    search: "limit --trials",
+    weights: "recipes",
+    notebooks: "names --jobs --in-place",
+}
 
 
 def parser() -> argparse.ArgumentParser:
