@@ -223,7 +223,7 @@ def receptive_field_growth(model: nn.Module, image: Tensor, name: str) -> Figure
     """What the middle output of each layer sees of one digit, as a square that grows."""
     rows = receptive_field.rows(model)
     fields = sorted({row.r_out for row in rows})
-    figure, axes = plot_style.figure(1, len(fields), height=2.0, squeeze=False)
+    figure, axes = plot_style.figure(1, len(fields), height=2.2, squeeze=False)
     for cell, field in zip(axes.flat, fields, strict=True):
         _show_digit(cell, image, extent=(0, 28, 28, 0))
         side = min(field, 28)
