@@ -5,21 +5,19 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
-from utils import plots
-from utils.experiments.steps import REGULARIZATION, SKELETON
+from utils import plot_style, plots
+from utils.experiments.steps import REGULARIZATION
 from utils.history import Evaluation, History
-from utils.lab.report import comparisons
 from utils.recipes import build_model
+
+MODEL = build_model(REGULARIZATION)
 
 
 def history(epochs=4):
     return History(
         train_samples=1000,
         test_samples=500,
-        lr=[0.1] * epochs,
-        seconds=[1.0] * epochs,
         train_loss=np.linspace(0.5, 0.1, epochs).tolist(),
         train_correct=np.linspace(900, 980, epochs).astype(int).tolist(),
         test_loss=np.linspace(0.4, 0.05, epochs).tolist(),
@@ -35,119 +33,111 @@ def answers(labels):
     return Evaluation(probabilities, labels, loss=0.1)
 
 
-def pictures(digits, name):
+def of_a_set(digits, name):
     images, labels = digits.test_images, digits.test_labels
-    found = answers(labels)
-    model = build_model(REGULARIZATION)
+    found, few = answers(labels), images[:6]
     return {
         "sample_grid": plots.sample_grid(images, labels, name),
         "class_spread": plots.class_spread({d: 100 + d for d in range(10)}, name),
-        "augmented_samples": plots.augmented_samples(
-            images[:6], {"one": [images[:6]], "two": [images[:6], images[:6]]}, name
-        ),
+        "augmented_samples": plots.augmented_samples(few, {"one": [few], "two": [few, few]}, name),
+        "before_and_after": plots.before_and_after(few, {"after": [few.float()]}, name, "same"),
         "curves": plots.curves(history(), name),
         "confusion_matrix": plots.confusion_matrix(labels, found.predictions, name),
         "misclassified": plots.misclassified(images, found.mistakes(), name),
-        "receptive_field_growth": plots.receptive_field_growth(model, images[0], name),
+        "receptive_field_growth": plots.receptive_field_growth(MODEL, images[0], name),
     }
 
 
 @pytest.fixture(scope="module")
 def on_mnist(digits):
-    return pictures(digits, "MNIST")
+    return of_a_set(digits, "MNIST")
 
 
 @pytest.fixture(scope="module")
-def on_another(digits):
-    return pictures(digits, "MNIST-5k")
+def pictures(on_mnist):
+    bump = plots.learning_rate({"flat": [0.1] * 4, "bump": [0.1, 0.3, 0.2, 0.01]}, epochs=2)
+    return on_mnist | {"network": plots.network(MODEL), "learning_rate": bump}
 
 
-def of_no_set():
-    model = build_model(SKELETON)
-    return {
-        "learning_rate": plots.learning_rate(
-            {"constant": [0.1] * 4, "falling": [0.2, 0.1, 0.05, 0.01]}, 2
-        ),
-        "network": plots.network(model),
-        "steps": comparisons.steps(["a", "b"], [[99.0, 99.1], [99.4, 99.5]], [98.9, 99.5]),
-        "seed_curves": comparisons.seed_curves([history(), history()], "two seeds"),
-        "by_size": comparisons.by_size(
-            {"one": {"A": (3000, [99.0, 99.1])}, "two": {"A": (3000, [99.2, 99.4])}},
-            {"A": (3000, 99.5), "B": (9000, 99.1)},
-            "a finding",
-        ),
-        "small_multiples": comparisons.small_multiples(
-            {f"panel {n}": {"one": [history(), history()]} for n in range(4)}, "a finding"
-        ),
-        "schedules": comparisons.schedules({"flat": [0.1] * 4, "down": [0.1, 0.05, 0.01]}, 2),
-        "peek": comparisons.peek({"one": [0.1, 0.0], "two": [0.3]}, "a finding"),
-        "race": comparisons.race(
-            {"the slow one": [90.0, 95.0], "the fast one": [5.0, 6.0]},
-            {"the slow one": [99.0, 99.2], "the fast one": [99.4, 99.5]},
-            "a finding",
-        ),
-        "chain": comparisons.chain(["one", "two"], [90.0, 5.5], [[99.0, 99.1]] * 2, "a finding"),
-        "stacked": comparisons.stacked(
-            {"a bar": {"this": 3.0, "that": 1.0}, "another": {"this": 1.0, "that": 0.5}},
-            "seconds",
-            "a finding",
-        ),
-    }
-
-
-def title(figure):
-    return figure.get_suptitle()
-
-
-def test_every_picture_is_a_titled_figure_and_none_stays_open(on_mnist):
-    for name, figure in (on_mnist | of_no_set()).items():
-        assert isinstance(figure, Figure), name
-        assert title(figure), name
-        FigureCanvasAgg(figure).draw()
-    assert plt.get_fignums() == []
-
-
-def test_a_title_names_the_set_where_it_is_not_mnist(on_mnist, on_another):
-    assert all("[MNIST-5k]" in title(figure) for figure in on_another.values())
-    assert not any("[" in title(figure) for figure in on_mnist.values())
-
-
-@pytest.mark.parametrize("name", ["class_spread", "curves", "confusion_matrix"])
-def test_charts_label_their_axes(on_mnist, name):
-    for axes in on_mnist[name].axes:
-        if axes.get_label() != "<colorbar>":
-            assert axes.get_xlabel() and axes.get_ylabel(), name
-
-
-def test_charts_of_no_set_label_their_axes():
-    charts = of_no_set()
-    for name in ("learning_rate", "seed_curves", "by_size", "schedules"):
-        assert all(axes.get_xlabel() and axes.get_ylabel() for axes in charts[name].axes), name
-    assert charts["steps"].axes[0].get_ylabel() == "test accuracy in %"
-
-
-def test_nothing_leaves_its_figure(on_mnist):
-    for name, figure in (on_mnist | of_no_set()).items():
+def test_every_picture_keeps_within_its_figure_and_none_stays_open(pictures):
+    for name, figure in pictures.items():
         canvas = FigureCanvasAgg(figure)
         canvas.draw()
         drawn = figure.get_tightbbox(canvas.get_renderer())
         width, height = figure.get_size_inches()
         assert drawn.x0 >= -0.02 and drawn.y0 >= -0.02, f"{name}: {drawn}"
         assert drawn.x1 <= width + 0.02 and drawn.y1 <= height + 0.02, f"{name}: {drawn}"
+    assert plt.get_fignums() == []
 
 
-def test_titles_say_what_was_found(on_mnist):
-    assert "9 is 1.09 times as frequent as 0" in title(on_mnist["class_spread"])
-    assert "ends at 99.00 %, test 1.00 above train" in title(on_mnist["curves"])
-    assert "7 of 1,000 wrong" in title(on_mnist["confusion_matrix"])
-    assert "7 of 1,000 wrong, 0 of them with over 90 %" in title(on_mnist["misclassified"])
-    assert "9,264 parameters; one output sees 28 × 28" in title(of_no_set()["network"])
-    assert title(of_no_set()["schedules"]).endswith("above half of it in the end: flat")
+def test_a_title_names_the_set_where_it_is_not_mnist(on_mnist, digits):
+    another = of_a_set(digits, "MNIST-5k")
+    assert all(figure.get_suptitle().endswith("[MNIST-5k]") for figure in another.values())
+    assert not any("[" in figure.get_suptitle() for figure in on_mnist.values())
 
 
-def test_the_learning_rate_title_holds_the_true_peak():
-    figure = plots.learning_rate({"bump": [0.1, 0.3, 0.2, 0.01]}, epochs=2)
-    assert title(figure) == "bump: 0.1 at first, at most 0.3 after 0.5 epochs, 0.01 at last"
+def test_a_long_title_wraps_within_the_figure():
+    figure, _ = plot_style.figure()
+    plot_style.title(figure, "word " * 50)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    box = figure._suptitle.get_window_extent(canvas.get_renderer())
+    assert box.x0 >= 0 and box.x1 <= figure.bbox.width and box.height > 30
+
+
+def test_charts_label_their_axes(pictures):
+    for name in ("class_spread", "curves", "confusion_matrix", "learning_rate"):
+        charts = [axes for axes in pictures[name].axes if axes.get_label() != "<colorbar>"]
+        assert all(axes.get_xlabel() and axes.get_ylabel() for axes in charts), name
+
+
+@pytest.mark.parametrize(
+    ("name", "finding"),
+    [
+        ("class_spread", "9 is 1.09 times as frequent as 0"),
+        ("curves", "ends at 99.00 %, test 1.00 above train"),
+        ("confusion_matrix", "7 of 1,000 wrong"),
+        ("misclassified", "7 of 1,000 wrong, 0 of them over 90 % sure"),
+        ("network", "9,436 parameters; one output sees 28 × 28"),
+        ("learning_rate", "bump: 0.1 at first, at most 0.3 after 0.5 epochs, 0.01 at last"),
+        ("receptive_field_growth", "From 3 to 28 pixels"),
+    ],
+)
+def test_titles_say_what_was_found(pictures, name, finding):
+    assert finding in pictures[name].get_suptitle()
+
+
+def test_one_digit_is_enough(digits):
+    one = digits.test_images[:1]
+    figure = plots.augmented_samples(one, {"batched": [one]}, "MNIST")
+    assert [axes.get_ylabel() for axes in figure.axes] == ["original", "batched"]
+    assert len(plots.receptive_field_growth(torch.nn.Conv2d(1, 1, 3), one[0], "MNIST").axes) == 1
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda x: x / 255, r"pixels run from 0.00 to 1.00, expected 0..255"),
+        (lambda x: (x / 255 - 0.13) / 0.31, r"pixels run from -0.42 to 2.81, expected 0..255"),
+        (lambda x: x[:, None], r"the image is \[1, 28, 28\], expected \[28, 28\]"),
+    ],
+)
+def test_images_that_would_be_drawn_wrongly_are_refused(digits, spoil, message):
+    images, mistakes = spoil(digits.test_images), answers(digits.test_labels).mistakes()
+    with pytest.raises(ValueError, match=message):
+        plots.misclassified(images, mistakes, "MNIST")
+    with pytest.raises(ValueError, match=message):
+        plots.before_and_after(images[:2], {}, "MNIST", "")
+
+
+def test_the_surest_mistakes_come_first_and_marked_ones_have_a_star(digits):
+    mistakes = answers(digits.test_labels).mistakes()
+    mistakes.probabilities[3] = 0.97
+    figure = plots.misclassified(digits.test_images, mistakes, "MNIST", marked={3})
+    titles = [axes.get_title() for axes in figure.axes]
+    label = int(digits.test_labels[3])
+    assert titles[0] == f"{label} → {(label + 1) % 10}  97 % *"
+    assert titles[1].endswith("82 %") and titles[7] == ""
 
 
 def test_an_empty_history_has_no_curves():
@@ -158,8 +148,7 @@ def test_an_empty_history_has_no_curves():
 def test_confused_pairs_count_both_directions():
     labels = torch.tensor([4, 9, 9, 9, 1, 1, 2])
     predictions = torch.tensor([9, 4, 4, 9, 7, 1, 2])
-    found = plots.confused_pairs(labels, predictions)
-    assert found.rows == [
+    assert plots.confused_pairs(labels, predictions).rows == [
         ["(4, 9)", 3, "1 of 4 as 9, 2 of 9 as 4"],
         ["(1, 7)", 1, "1 of 1 as 7, 0 of 7 as 1"],
     ]
@@ -167,7 +156,7 @@ def test_confused_pairs_count_both_directions():
 
 def test_a_perfect_answer_can_be_drawn_too(digits):
     labels = digits.test_labels
-    assert "0 of 1,000 wrong" in title(plots.confusion_matrix(labels, labels, "MNIST"))
+    assert "0 of 1,000 wrong" in plots.confusion_matrix(labels, labels, "MNIST").get_suptitle()
     perfect = Evaluation(torch.eye(10)[labels], labels, 0.0)
     assert plots.misclassified(digits.test_images, perfect.mistakes(), "MNIST").axes
     assert plots.confused_pairs(labels, labels).rows == []

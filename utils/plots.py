@@ -1,8 +1,7 @@
 """Pictures of the data, one run and one network, a function each, returning the Figure.
 
-Each draws what it is handed; a table stands in where a picture would hide the numbers. Pictures
-of data or results take ``name``, the image set's name, and say so in their title where it is
-not MNIST. Pictures of many runs are in ``utils.lab.report.readme.comparisons``.
+Pictures of data or results take ``name``, the image set's name, and say so in their title where it
+is not MNIST. Images are ``[28, 28]``, 0 for the background and 255 for full ink.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from collections.abc import Container, Sequence
 
 import numpy as np
 import seaborn as sns
+import torch
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
@@ -23,30 +23,31 @@ from utils.support import checks
 from utils.support.tables import Table
 
 
-def _show_digit(axes, image, **options) -> None:
+def _show_digit(axes, image: Tensor, **options) -> None:
+    """Draw one image; ``ValueError`` unless it is ``[28, 28]`` with pixels 0..255."""
+    checks.tensor(image, "[28, 28]", "the image")
+    if image.shape != (28, 28):
+        raise ValueError(f"the image is {list(image.shape)}, expected [28, 28]")
+    low, high = image.min(), image.max()
+    if image.is_floating_point() and (low < 0 or 0 < high <= 1):
+        raise ValueError(f"pixels run from {low:.2f} to {high:.2f}, expected 0..255")
     axes.imshow(image.numpy(), cmap="gray", vmin=0, vmax=255, **options)
-    axes.set_xticks([])
-    axes.set_yticks([])
-
-
-# --------------------------------------------------------------------------- the data
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
 
 
 def sample_grid(images: Tensor, labels: Tensor, name: str, columns: int = 15) -> Figure:
     """The first images of every class, a row each: 0 to 4 on the left, 5 to 9 on the right."""
     checks.images(images, labels)
     checks.whole(3, columns=columns)
-    figure, axes = plot_style.figure(5, columns, height=3.7)
-    for digit in range(10):
-        row, start = digit % 5, (digit // 5) * (columns // 2 + 1)
-        members = (labels == digit).nonzero().flatten()[: columns // 2]
-        for offset, at in enumerate(members.tolist()):
-            _show_digit(axes[row, start + offset], images[at])
+    figure, axes = plot_style.figure(5, columns, height=3.4)
     for cell in axes.flat:
-        if not cell.images:
-            cell.axis("off")
-    plot_style.title(figure, "Ten classes, centred, one grey channel, 28 × 28 pixels", name)
-    return figure
+        cell.axis("off")
+    for digit in range(10):
+        cells = axes[digit % 5, digit // 5 * (columns // 2 + 1) :]
+        for cell, image in zip(cells, images[labels == digit][: columns // 2], strict=False):
+            _show_digit(cell, image)
+    return plot_style.title(figure, "Ten classes, centred, one grey channel, 28 × 28 pixels", name)
 
 
 def class_spread(counts: dict[int, int], name: str) -> Figure:
@@ -57,13 +58,10 @@ def class_spread(counts: dict[int, int], name: str) -> Figure:
     bars = axes.bar(list(counts), list(counts.values()), color=BLUE)
     axes.bar_label(bars, fmt="{:,.0f}", fontsize=9)
     axes.set(xlabel="digit", ylabel="training images", xticks=list(counts))
-    plot_style.plain(axes)
     least, most = min(counts, key=counts.get), max(counts, key=counts.get)
     ratio = counts[most] / max(counts[least], 1)
-    plot_style.title(
-        figure, f"Nearly balanced: {most} is {ratio:.2f} times as frequent as {least}", name
-    )
-    return figure
+    finding = f"Nearly balanced: {most} is {ratio:.2f} times as frequent as {least}"
+    return plot_style.title(figure, finding, name)
 
 
 def augmented_samples(original: Tensor, engines: dict[str, Sequence[Tensor]], name: str) -> Figure:
@@ -81,30 +79,25 @@ def before_and_after(
     for label, images in rows:
         if not len(images) or len(images) != len(original):
             raise ValueError(f"{label}: {len(images)} images beside {len(original)} originals")
-    figure, axes = plot_style.figure(len(rows), len(original), height=0.9 * len(rows) + 0.5)
+    size = (len(rows), len(original), 0.9 * len(rows) + 0.5)
+    figure, axes = plot_style.figure(*size, squeeze=False)
     for line, (label, images) in zip(axes, rows, strict=True):
         for cell, image in zip(line, images, strict=True):
             _show_digit(cell, image)
         line[0].set_ylabel(label, rotation=0, ha="right", va="center", fontsize=9)
-    plot_style.title(figure, finding, name)
-    return figure
-
-
-# --------------------------------------------------------------------------- training
+    return plot_style.title(figure, finding, name)
 
 
 def learning_rate(plans: dict[str, Sequence[float]], epochs: int) -> Figure:
-    """The rate of every step over ``epochs``, a line per plan; the last plan is the one in use."""
+    """The rate of every update over ``epochs``, a line per plan; the last is the one in use."""
     figure, axes = plot_style.figure(height=2.8)
     styles = [{"ls": "--", "color": GREY}] * (len(plans) - 1) + [{"color": BLUE, "lw": 2}]
     plot_style.rates(axes, plans, epochs, styles)
     label, rates = list(plans.items())[-1]
-    top = max(range(len(rates)), key=rates.__getitem__)
-    after = f"{rates[top]:.3g} after {top * epochs / len(rates):.1f} epochs"
-    plot_style.title(
-        figure, f"{label}: {rates[0]:.3g} at first, at most {after}, {rates[-1]:.1g} at last"
-    )
-    return figure
+    top = int(np.argmax(rates))
+    peak = f"{rates[top]:.3g} after {top * epochs / len(rates):.1f} epochs"
+    finding = f"{label}: {rates[0]:.3g} at first, at most {peak}, {rates[-1]:.1g} at last"
+    return plot_style.title(figure, finding)
 
 
 def curves(history: History, name: str) -> Figure:
@@ -112,66 +105,47 @@ def curves(history: History, name: str) -> Figure:
     if len(history) == 0:
         raise ValueError("the history is empty: no epoch was finished, so there is no curve")
     figure, (left, right) = plot_style.figure(1, 2, height=3.6)
+    train, test = history.train_accuracy, history.test_accuracy
     epochs = range(1, len(history) + 1)
-    train, test = {"color": ORANGE, "label": "train"}, {"color": BLUE, "label": "test"}
-    left.plot(epochs, history.train_loss, "o-", markersize=3, **train)
-    left.plot(epochs, history.test_loss, "s-", markersize=3, **test)
-    left.set(xlabel="epoch")
+    for part, color, marker in (("train", ORANGE, "o-"), ("test", BLUE, "s-")):
+        for axes, quantity in ((left, "loss"), (right, "accuracy")):
+            values = getattr(history, f"{part}_{quantity}")
+            axes.plot(epochs, values, marker, ms=3, color=color, label=part)
+            axes.set_xlabel("epoch")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.legend(frameon=False)
     plot_style.log_loss(left)
-    right.plot(epochs, history.train_accuracy, "o-", markersize=3, **train)
-    right.plot(epochs, history.test_accuracy, "s-", markersize=3, **test)
-    floor = min(history.train_accuracy[1:] + history.test_accuracy[1:], default=0)
-    right.set(xlabel="epoch", ylabel="accuracy in %", ylim=(max(floor - 0.4, 0), 100))
-    for axes in (left, right):
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.legend(frameon=False)
-        plot_style.plain(axes)
-    ahead = history.train_accuracy[-1] - history.test_accuracy[-1]
+    lowest = min(train[1:] + test[1:], default=0)  # the first epoch would press the others flat
+    right.set(ylabel="accuracy in %", ylim=(max(lowest - 0.4, 0), 100))
+    ahead = train[-1] - test[-1]
     lead = f"train {ahead:.2f} points above test" if ahead > 0 else f"test {-ahead:.2f} above train"
-    plot_style.title(
-        figure, f"Test accuracy ends at {history.test_accuracy[-1]:.2f} %, {lead}", name
-    )
-    return figure
-
-
-# --------------------------------------------------------------------------- mistakes
+    return plot_style.title(figure, f"Test accuracy ends at {test[-1]:.2f} %, {lead}", name)
 
 
 def confusion_matrix(labels: Tensor, predictions: Tensor, name: str) -> Figure:
     """How often each true digit was taken for each other; the colours show mistakes only."""
     counts = _confusions(labels, predictions)
-    mistakes = counts.copy()
-    np.fill_diagonal(mistakes, 0)
-    figure, axes = plot_style.figure(height=5.2)
-    sns.heatmap(
-        mistakes,
-        annot=np.where(counts > 0, counts.astype(str), ""),
-        fmt="",
-        cmap="Blues",
-        square=True,
-        linewidths=0.5,
-        linecolor="#dddddd",
-        cbar_kws={"label": "mistakes", "ticks": MaxNLocator(integer=True)},
-        annot_kws={"fontsize": 9},
-        ax=axes,
-    )
+    mistakes = counts - np.diag(np.diag(counts))
+    figure, axes = plot_style.figure(height=4.8)
+    annotations = np.where(counts > 0, counts.astype(str), "")
+    look = {"cmap": "Blues", "linewidths": 0.5, "linecolor": "#dddddd"}
+    bar = {"label": "mistakes", "ticks": MaxNLocator(integer=True)}
+    sns.heatmap(mistakes, annot=annotations, fmt="", cbar_kws=bar, ax=axes, **look)
     axes.set(xlabel="predicted digit", ylabel="true digit")
+    axes.grid(False)
     axes.tick_params(axis="y", rotation=0)
     true, taken = np.unravel_index(mistakes.argmax(), mistakes.shape)
     finding = f"{mistakes.sum()} of {len(labels):,} wrong"
     if mistakes.any():
         finding += f"; most often a {true} taken for a {taken} ({mistakes.max()} times)"
-    plot_style.title(figure, finding, name)
-    return figure
+    return plot_style.title(figure, finding, name)
 
 
 def _confusions(labels: Tensor, predictions: Tensor) -> np.ndarray:
     """``[10, 10]`` counts: row the true digit, column the predicted one."""
     checks.digits(labels)
     checks.digits(predictions, len(labels), "predictions")
-    counts = np.zeros((10, 10), dtype=int)
-    np.add.at(counts, (labels.numpy(), predictions.numpy()), 1)
-    return counts
+    return torch.bincount(10 * labels + predictions, minlength=100).view(10, 10).numpy()
 
 
 def confused_pairs(labels: Tensor, predictions: Tensor, top: int = 8) -> Table:
@@ -208,73 +182,55 @@ def misclassified(
             f"a mistake stands at {int(mistakes.indices.max())}, there are {len(images)} images: "
             "hand over all that were tested"
         )
-    figure, axes = plot_style.figure(rows, columns, squeeze=False, height=1.25 * rows + 0.5)
-    order = mistakes.probabilities.argsort(descending=True)[: rows * columns].tolist()
+    figure, axes = plot_style.figure(rows, columns, height=1.25 * rows + 0.5, squeeze=False)
     for cell in axes.flat:
         cell.axis("off")
+    order = mistakes.probabilities.argsort(descending=True)[: rows * columns].tolist()
     for cell, at in zip(axes.flat, order, strict=False):
-        _show_digit(cell, images[mistakes.indices[at]])
-        true, taken = int(mistakes.labels[at]), int(mistakes.predictions[at])
-        starred = int(mistakes.indices[at]) in marked
-        text = f"{true} → {taken}  {100 * mistakes.probabilities[at]:.0f} %{' *' * starred}"
-        cell.set_title(text, fontsize=8.5, color=RED if starred else "black")
+        index = int(mistakes.indices[at])
+        _show_digit(cell, images[index])
+        text = f"{mistakes.labels[at]} → {mistakes.predictions[at]}"
+        text += f"  {100 * mistakes.probabilities[at]:.0f} %{' *' * (index in marked)}"
+        cell.set_title(text, fontsize=8.5, color=RED if index in marked else "black")
     sure = int((mistakes.probabilities > 0.9).sum())
-    finding = finding or (
-        f"{len(mistakes)} of {len(images):,} wrong, {sure} of them with over 90 % certainty"
-    )
-    plot_style.title(figure, f"{finding} (true → predicted, its probability)", name)
-    return figure
-
-
-# --------------------------------------------------------------------------- the network
+    finding = finding or f"{len(mistakes)} of {len(images):,} wrong, {sure} of them over 90 % sure"
+    return plot_style.title(figure, f"{finding} (true → predicted, its probability)", name)
 
 
 def network(model: nn.Module) -> Figure:
     """A bar per spatial layer, as tall as its map; its channels and receptive field beside it."""
     rows = receptive_field.rows(model)
-    stages = [("input", rows[0].n_in, rows[0].ch_in, 1, None)]
-    stages += [(_short(row), row.n_out, row.ch_out, row.r_out, row) for row in rows]
+    bars = [("input\n", rows[0].n_in, rows[0].ch_in, 1, GREY)]
+    for row in rows:
+        kind = "max pool" if "Max" in row.operation else "mean pool"
+        kind, color = ("conv", BLUE) if "Conv" in row.operation else (kind, ORANGE)
+        label = f"{kind}\n{row.kernel}×{row.kernel}"
+        bars.append((label, row.n_out, row.ch_out, row.r_out, color))
     figure, axes = plot_style.figure(height=3.4)
-    for x, (label, n, channels, field, row) in enumerate(stages):
-        color = GREY if row is None else BLUE if "conv" in label else ORANGE
-        axes.add_patch(Rectangle((x - 0.3, -n / 2), 0.6, n, color=color, alpha=0.85, lw=0))
-        axes.text(x, n / 2 + 0.8, f"{channels} × {n}²", ha="center", va="bottom", fontsize=8.5)
+    for x, (label, side, channels, field, color) in enumerate(bars):
+        axes.bar(x, side, 0.6, bottom=-side / 2, color=color)
+        axes.text(x, side / 2 + 0.8, f"{channels} × {side}²", ha="center", fontsize=8.5)
         axes.text(x, -17, label, ha="center", va="top", fontsize=8.5)
         axes.text(x, -22.5, f"RF {field}", ha="center", va="top", fontsize=8.5, color=GREY)
-    axes.set(xlim=(-0.6, len(stages) - 0.4), ylim=(-26, 18.5))
+    axes.set(xlim=(-0.6, len(bars) - 0.4), ylim=(-26, 18.5))
     axes.axis("off")
-    parameters = sum(p.numel() for p in model.parameters())
-    plot_style.title(
-        figure,
-        f"{parameters:,} parameters; one output sees {rows[-1].r_out} × {rows[-1].r_out} pixels"
-        " (channels × side²; RF: receptive field)",
-    )
-    return figure
-
-
-def _short(row: receptive_field.Row) -> str:
-    kind = "conv" if row.operation == "Conv2d" else "pool"
-    which = "" if kind == "conv" else {"M": "max ", "A": "mean "}[row.operation[0]]
-    return f"{which}{kind}\n{row.kernel}×{row.kernel}"
+    parameters, field = sum(p.numel() for p in model.parameters()), rows[-1].r_out
+    finding = f"{parameters:,} parameters; one output sees {field} × {field} pixels"
+    return plot_style.title(figure, f"{finding} (channels × side²; RF: receptive field)")
 
 
 def receptive_field_growth(model: nn.Module, image: Tensor, name: str) -> Figure:
     """What the middle output of each layer sees of one digit, as a square that grows."""
-    checks.tensor(image, "[28, 28]", "the image")
-    if image.shape != (28, 28):
-        raise ValueError(f"the image is {list(image.shape)}, expected [28, 28]")
     rows = receptive_field.rows(model)
     fields = sorted({row.r_out for row in rows})
-    figure, axes = plot_style.figure(1, len(fields), height=1.9)
-    for cell, field in zip(np.atleast_1d(axes), fields, strict=True):
+    figure, axes = plot_style.figure(1, len(fields), height=2.2, squeeze=False)
+    for cell, field in zip(axes.flat, fields, strict=True):
         _show_digit(cell, image, extent=(0, 28, 28, 0))
         side = min(field, 28)
-        corner = 14 - side / 2
-        cell.add_patch(
-            Rectangle((corner, corner), side, side, fill=False, ec=ORANGE, lw=2.5, clip_on=False)
-        )
+        corner = (14 - side / 2, 14 - side / 2)
+        cell.add_patch(Rectangle(corner, side, side, fill=False, ec=ORANGE, lw=2.5, clip_on=False))
         layers = [at for at, row in enumerate(rows, 1) if row.r_out == field]
         which = f"layer {layers[0]}" if len(layers) == 1 else f"layers {layers[0]}–{layers[-1]}"
         cell.set_xlabel(f"{field} × {field}\n{which}", fontsize=8.5)
-    plot_style.title(figure, f"From {fields[0]} to {fields[-1]} pixels: what one unit sees", name)
-    return figure
+    finding = f"From {fields[0]} to {fields[-1]} pixels: what one unit sees"
+    return plot_style.title(figure, finding, name)

@@ -1,228 +1,242 @@
-"""``python -m utils.lab``: record runs, and write what the README shows of them."""
+"""Record runs, measure seconds, and write what the README shows of both.
+
+Each command is a function, and a line of ``COMMANDS`` that names its arguments; its docstring is
+the help. What it needs is imported inside, so that help comes at once and ``main`` takes an
+interrupt at any moment.
+"""
 
 from __future__ import annotations
 
 import argparse
 import re
+import signal
 import sys
 from pathlib import Path
 
-from utils import data, training
-from utils.experiments import catalogue
-from utils.lab.report import readme, status
-from utils.lab.runs import grid, results, validation
-from utils.lab.timing import recorded
-from utils.support.files import write_json
+MOST_SEEDS = 10_000
 
 
 def seeds(text: str) -> list[int]:
     """``"0-4"`` or ``"0,2,5"`` as a list, each seed once."""
-    found: list[int] = []
+    found: dict[int, None] = {}
     for part in text.split(","):
         ends = re.fullmatch(r"(\d+)(?:-(\d+))?", part)
         if not ends or int(ends[2] or ends[1]) < int(ends[1]):
             raise argparse.ArgumentTypeError(f"{text!r} is not like 0-4 or 0,2,5")
-        found += range(int(ends[1]), int(ends[2] or ends[1]) + 1)
-    return list(dict.fromkeys(found))
+        new = range(int(ends[1]), int(ends[2] or ends[1]) + 1)
+        if new.stop - new.start + len(found) > MOST_SEEDS:
+            raise argparse.ArgumentTypeError(f"{text!r} is more than {MOST_SEEDS:,} seeds")
+        found |= dict.fromkeys(new)
+    return list(found)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m utils.lab", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
+def count(text: str) -> int:
+    """A whole number of at least 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
 
-    def command(name: str, does: str, example: str = "") -> argparse.ArgumentParser:
-        epilog = f"example: python -m utils.lab {name} {example}\n\nrecipes:\n"
-        epilog += "\n".join(
-            f"  {recipe.name:<24}{recipe.title}"
-            for recipe in (e.recipe for e in catalogue.EXPERIMENTS.values())
+
+ARGUMENTS = {
+    "name": {"help": "recipe"},
+    "before": {"help": "recipe"},
+    "after": {"help": "recipe"},
+    "names": {"nargs": "*", "help": "recipes or notebooks (default: all)"},
+    "recipes": {"nargs": "+", "help": "which"},
+    "limit": {"type": count, "help": "parameters at most"},
+    "--seeds": {"type": seeds, "help": "0-4 (the default; choose: 0) or 0,2,5"},
+    "--try": {
+        "dest": "tried",
+        "action": "append",
+        "metavar": "SETTING=VALUES",
+        "help": "lr=0.05,0.1 or schedule=one_cycle,exponential; several give every combination",
+    },
+    "--jobs": {"type": count, "help": "how many at a time (default: one per core)"},
+    "--cluster": {"metavar": "ADDRESS", "help": "a Dask scheduler, tcp://host:8786"},
+    "--device": {"default": "cpu", "help": "cpu (default), cuda or mps"},
+    "--threads": {"type": count, "default": 1, "help": "CPU threads of a run (default 1)"},
+    "--folder": {"help": "for results (default assets/results)"},
+    "--smoke": {"action": "store_true", "help": "runs of seconds, to try the machinery"},
+    "--repeats": {"type": count, "help": "turns (default 5; race: 3)"},
+    "--batch-sizes": {"type": count, "nargs": "*", "default": [], "help": "besides each own"},
+    "--record": {"action": "store_true", "help": "write the file in assets/ that the tables show"},
+    "--trials": {"type": count, "default": 20, "help": "to add (default 20)"},
+    "--in-place": {"action": "store_true", "help": "rewrite the committed ones too"},
+}
+
+
+def run(names, seeds, folder, **options):
+    """Record runs; those recorded already are skipped: run 04_lr_scheduler --jobs 2."""
+    from utils.experiments import catalogue
+    from utils.lab.runs import grid, results
+
+    if folder == "":
+        raise ValueError("--folder '' names no folder")
+    names = names or [known.name for known in catalogue.EXPERIMENTS.values() if not known.draft]
+    folder = Path(folder or results.FOLDER)
+    grid.run(names, seeds or list(results.SEEDS), folder=folder, **options)
+
+
+def choose(name, tried, seeds, **options):
+    """Try other settings on the validation split: choose 01_skeleton --try lr=0.05,0.1."""
+    from utils.experiments import catalogue
+    from utils.lab.runs import validation
+
+    recipe = catalogue.recipe(name)
+    values = [validation.parse(recipe, text) for text in tried or ()]
+    if len(dict(values)) < len(values):
+        raise ValueError("a setting is tried twice: list its values once, lr=0.05,0.1")
+    validation.run(recipe, dict(values), seeds or [0], **options)
+    print(validation.table([name]))
+
+
+def list_():
+    """The recipes, and what of each is recorded, running, or stale and why."""
+    from utils.lab.report import status
+
+    print(status.listing())
+
+
+def show(name):
+    """A recipe's settings and its recorded runs: show 04_lr_scheduler."""
+    from utils.lab.report import status
+
+    print(status.show(name))
+
+
+def compare(before, after):
+    """Two recipes seed by seed, and their difference: compare 01_skeleton 02_regularization."""
+    from utils.lab.report import status
+
+    print(status.compare(before, after))
+
+
+def report():
+    """Rewrite the README's tables and assets/figures from the recorded runs."""
+    from utils.lab.report import readme
+
+    readme.write()
+
+
+def bench(repeats, batch_sizes, record):
+    """Time an epoch of every way to load digits: bench --batch-sizes 128 256."""
+    from utils import data, training
+    from utils.lab.timing import loading, recorded
+    from utils.support.files import write_json
+
+    images, device, repeats = data.load(), training.default_device(), repeats or 5
+    if record and (not images.is_mnist or device.type != "cpu" or repeats < 5):
+        raise ValueError(
+            f"the tables show MNIST on the CPU, at least 5 times, not {images.name} on "
+            f"{device.type}, {repeats} times: measure without --record"
         )
-        plain = argparse.RawDescriptionHelpFormatter
-        return commands.add_parser(
-            name, help=does, description=does, epilog=epilog, formatter_class=plain
-        )
-
-    run = command(
-        "run", "record runs; those recorded already are skipped", "04_lr_scheduler --jobs 2"
-    )
-    run.add_argument("names", nargs="*", default=None, help="recipes (default: all)")
-    run.add_argument(
-        "--seeds", type=seeds, default=list(results.SEEDS), help="0-4 (the default) or 0,2,5"
-    )
-    _add_machines(run)
-    run.add_argument(
-        "--folder", type=Path, default=results.FOLDER, help="for results (default assets/results)"
-    )
-    run.add_argument("--smoke", action="store_true", help="runs of seconds, to try the machinery")
-
-    choose = command(
-        "choose", "try other settings on the validation split", "01_skeleton --try lr=0.05,0.1"
-    )
-    choose.add_argument("name", help="recipe")
-    choose.add_argument(
-        "--try",
-        dest="tried",
-        metavar="SETTING=VALUES",
-        action="append",
-        default=[],
-        help="lr=0.05,0.1 or schedule=one_cycle,exponential; several give every combination",
-    )
-    choose.add_argument("--seeds", type=seeds, default=[0], help="0-4 or 0,2,5 (default 0)")
-    _add_machines(choose)
-
-    command("list", "the recipes, and what of each is recorded, running or stale and why")
-    show = command("show", "a recipe's settings and its recorded runs", "04_lr_scheduler")
-    show.add_argument("name", help="recipe")
-    compare = command(
-        "compare", "two recipes seed by seed, and what to claim", "01_skeleton 02_regularization"
-    )
-    compare.add_argument("before", help="recipe")
-    compare.add_argument("after", help="recipe")
-    command("report", "rewrite the README's tables and assets/figures from the recorded runs")
-
-    bench = command("bench", "time an epoch of every way to load digits, ours and the usual ones")
-    bench.add_argument("--repeats", type=int, default=5, help="turns of every way (default 5)")
-    bench.add_argument(
-        "--batch-sizes",
-        type=int,
-        nargs="*",
-        default=[],
-        metavar="SIZE",
-        help="beside each design's own",
-    )
-    bench.add_argument(
-        "--record", action="store_true", help="write assets/benchmark.json, which the tables show"
-    )
-
-    race = command("race", "seconds to 99.4 %: the record beside design A, whole runs in turns")
-    race.add_argument("--repeats", type=int, default=3, help="races (default 3)")
-    race.add_argument("--record", action="store_true", help="write what the tables show")
-
-    search = command(
-        "search", "look for the most accurate network of a size, on validation", "8000"
-    )
-    search.add_argument("limit", type=int, help="parameters at most")
-    search.add_argument("--trials", type=int, default=20, help="to add (default 20)")
-
-    weights = command("weights", "train a recorded recipe's seed 0 again and save it", "speedrun")
-    weights.add_argument("names", nargs="+", help="recipes")
-
-    pages = command("notebooks", "execute the notebooks at full size into build/", "01_skeleton")
-    pages.add_argument("names", nargs="*", help="notebooks without .ipynb (default: all)")
-    pages.add_argument("--jobs", type=int, help="how many at a time (default: one per core)")
-    pages.add_argument("--in-place", action="store_true", help="rewrite the committed ones too")
-    return parser
-
-
-def _add_machines(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--jobs", type=int, help="runs at a time (default: one per core)")
-    parser.add_argument("--cluster", metavar="ADDRESS", help="a Dask scheduler, tcp://host:8786")
-    parser.add_argument("--device", default="cpu", help="cpu (default), cuda or mps")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads of a run (default 1)")
-
-
-def _machines(chosen: argparse.Namespace) -> dict:
-    names = ("jobs", "cluster", "threads", "device")
-    return {name: getattr(chosen, name) for name in names}
-
-
-def _bench(repeats: int, batch_sizes: list[int], record: bool) -> None:
-    from utils.lab.timing import loading  # here: torchvision takes a second to import
-
-    images, device = data.load(), training.default_device()
-    if record:
-        recorded.check_recordable(images, device, repeats)
     images = loading.share(images)
-    loading = loading.measure(
-        repeats=repeats, batch_sizes=batch_sizes, images=images, device=device
-    )
-    measured = {"loading": loading}
+    measured = {"loading": loading.measure(images, device, repeats, batch_sizes)}
     if record:
-        measured["recipes"] = loading.measure_recipes(repeats=repeats, images=images)
-    path = recorded.PATH if record else Path("build") / recorded.PATH.name
+        measured["recipes"] = loading.measure_recipes(images, repeats)
+    path = recorded.BENCHMARK if record else Path("build") / recorded.BENCHMARK.name
     write_json(measured, path)
-    print(f"{recorded.table(loading)}\n\n{recorded.ratios(loading)}\n\n{path}")
+    found = measured["loading"]
+    print(recorded.table(found), recorded.ratios(found), path, sep="\n\n")
 
 
-def _race(repeats: int, record: bool) -> None:
+def race(repeats, record):
+    """Time whole runs in turns: the record and design A."""
+    from utils import training
     from utils.lab.report import speed
-    from utils.lab.timing import race
+    from utils.lab.timing import race, recorded
+    from utils.support.files import write_json
 
     device = training.default_device()
-    measured = race.measure(repeats=repeats, device=device)
-    path = speed.path_of(device.type)
+    measured, path = race.measure(device, repeats or 3), recorded.race_path(device.type)
     path = path if record else Path("build") / path.name
     write_json(measured, path)
-    print(f"{speed.race(measured, elsewhere=[])}\n\n{path}")
+    print(speed.race(measured, elsewhere=[]), path, sep="\n\n")
 
 
-def _search(limit: int, trials: int) -> None:
+def search(limit, trials):
+    """Look for the most accurate network of a size, on validation: search 8000."""
     from utils.lab import search
 
     print(search.table(search.run(limit, trials)))
 
 
-def _weights(names: list[str]) -> None:
-    try:
-        import onnxscript  # noqa: F401  # torch.onnx needs it, after minutes of training
-    except ModuleNotFoundError as error:
-        raise RuntimeError(f"{error}: pip install -e '.[weights]'") from error
+def weights(recipes):
+    """Train seed 0 of recorded recipes again and save the weights: weights speedrun."""
+    from importlib.util import find_spec
+
+    import torch
+
+    from utils.experiments import catalogue
     from utils.lab.runs import weights
     from utils.lab.runs.job import images_of
 
-    chosen = [catalogue.recipe(name) for name in names]
-    for recipe in chosen:
+    if torch.__version__ < (2, 6) or not find_spec("onnxscript"):  # now, not after the training
+        raise RuntimeError("this needs torch 2.6 and onnxscript: pip install -e '.[weights]'")
+    for recipe in [catalogue.recipe(name) for name in recipes]:
         print(*weights.make(recipe, images_of("mnist")), sep="\n")
 
 
-def main(arguments: list[str] | None = None) -> int:
-    chosen = _parser().parse_args(arguments)
-    try:
-        if chosen.command == "run":
-            grid.run(
-                chosen.names or list(catalogue.EXPERIMENTS),
-                chosen.seeds,
-                **_machines(chosen),
-                smoke=chosen.smoke,
-                folder=chosen.folder,
-            )
-        elif chosen.command == "choose":
-            recipe = catalogue.recipe(chosen.name)
-            parsed = [validation.parse(recipe, text) for text in chosen.tried]
-            tried = dict(parsed)
-            if len(tried) < len(parsed):
-                raise ValueError("a setting is tried twice: list its values once, lr=0.05,0.1")
-            validation.run(recipe, tried, chosen.seeds, **_machines(chosen))
-            print(validation.table([recipe.name]))
-        elif chosen.command == "notebooks":
-            from utils.lab import notebooks  # here: recording runs needs no Jupyter
+def notebooks(names, jobs, in_place):
+    """Execute notebooks at full size into build/: notebooks 01_skeleton."""
+    from utils.lab import notebooks
 
-            paths = sorted(notebooks.FOLDER.glob("[0-9]*.ipynb"))
-            if chosen.names:
-                paths = [notebooks.FOLDER / f"{name}.ipynb" for name in chosen.names]
-            return 1 if notebooks.run(paths, notebooks.BUILD, chosen.in_place, chosen.jobs) else 0
-        elif chosen.command == "bench":
-            _bench(chosen.repeats, chosen.batch_sizes, chosen.record)
-        elif chosen.command == "race":
-            _race(chosen.repeats, chosen.record)
-        elif chosen.command == "search":
-            _search(chosen.limit, chosen.trials)
-        elif chosen.command == "weights":
-            _weights(chosen.names)
-        elif chosen.command == "report":
-            readme.write()
-        elif chosen.command == "show":
-            print(status.show(chosen.name))
-        elif chosen.command == "compare":
-            print(status.compare(chosen.before, chosen.after))
-        else:
-            print(status.listing())
-    except (ValueError, RuntimeError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\ninterrupted: finished runs are kept, the same command goes on from here")
-        return 130
-    return 0
+    paths = [notebooks.FOLDER / f"{name}.ipynb" for name in names]
+    paths = paths or sorted(notebooks.FOLDER.glob("[0-9]*.ipynb"))
+    return bool(notebooks.run(paths, notebooks.BUILD, in_place, jobs))
+
+
+COMMANDS = {
+    run: "names --seeds --folder --smoke --jobs --cluster --device --threads",
+    choose: "name --try --seeds --jobs --cluster --device --threads",
+    list_: "",
+    show: "name",
+    compare: "before after",
+    report: "",
+    bench: "--repeats --batch-sizes --record",
+    race: "--repeats --record",
+    search: "limit --trials",
+    weights: "recipes",
+    notebooks: "names --jobs --in-place",
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(prog="python -m utils.lab", description=__doc__.split("\n")[0])
+    commands = made.add_subparsers(required=True, metavar="COMMAND")
+    for function, arguments in COMMANDS.items():
+        about = {"help": function.__doc__, "description": function.__doc__}
+        added = commands.add_parser(function.__name__.strip("_"), **about)
+        added.set_defaults(function=function)
+        for argument in arguments.split():
+            added.add_argument(argument, **ARGUMENTS[argument])
+    return made
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command's exit code: 1 after an error, 2 for wrong arguments, 130 after an interrupt."""
+    interrupts = []
+
+    def interrupt(number: int, _) -> None:
+        interrupts.append(number)  # some imports swallow it or make another error of it
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    code, words = 1, ""
+    try:
+        chosen = vars(parser().parse_args(arguments))
+        code = int(chosen.pop("function")(**chosen) or 0)
+    except (Exception, KeyboardInterrupt) as error:
+        if not interrupts and not isinstance(error, ValueError | RuntimeError | OSError):
+            raise
+        words = f"error: {error}"
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if interrupts:
+        code, words = 130, "interrupted: what was finished is kept, the same command goes on"
+    if words:
+        print(words, file=sys.stderr)
+    return code
 
 
 if __name__ == "__main__":

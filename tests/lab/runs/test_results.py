@@ -1,4 +1,4 @@
-"""Recording, reading and refusing results; the statistics; the command."""
+"""Recording, reading and refusing results; the statistics; choices."""
 
 import dataclasses
 import json
@@ -12,12 +12,10 @@ import pytest
 import torch
 from scipy import stats
 
-from utils import data, recipes, training
+from utils import data, training
 from utils.experiments import catalogue
 from utils.experiments.recorded import BadResult, path_of
 from utils.experiments.steps import SKELETON
-from utils.lab import __main__ as command
-from utils.lab.report import status
 from utils.lab.report.intervals import estimate, mcnemar, paired_difference
 from utils.lab.runs import job, one, results, validation
 from utils.recipes import recipe_hash
@@ -215,35 +213,7 @@ def test_unpaired_lists_are_refused():
         paired_difference([1, 2], [1, 2, 3])
 
 
-# --------------------------------------------------------------------------- the command
-
-
-def test_seeds_are_read_as_ranges_and_lists():
-    assert command.seeds("0-4") == [0, 1, 2, 3, 4]
-    assert command.seeds("0,2,5-6") == [0, 2, 5, 6]
-    assert command.seeds("0-2,1") == [0, 1, 2]
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [["run", "--seeds", text] for text in ("many", "1-", "4-0", "0-1-5", "-1")] + [["fly"]],
-)
-def test_a_command_that_cannot_be_read_is_refused(arguments, capsys):
-    with pytest.raises(SystemExit) as caught:
-        command.main(arguments)
-    assert caught.value.code == 2
-
-
-def test_an_unknown_recipe_ends_with_its_nearest_name(monkeypatch, digits, capsys):
-    monkeypatch.setattr("utils.data.load", lambda *_: digits)
-    assert command.main(["run", "01_skelton"]) == 1
-    assert "did you mean '01_skeleton'" in capsys.readouterr().err
-
-
-def test_list_names_every_recipe(capsys):
-    assert command.main(["list"]) == 0
-    out = capsys.readouterr().out
-    assert all(name in out for name in catalogue.EXPERIMENTS)
+# --------------------------------------------------------------------------- choices
 
 
 @pytest.fixture
@@ -337,12 +307,6 @@ def test_what_to_try_is_read_in_the_settings_own_type():
     assert validation.parse(unbounded, "augmentation=affine") == ("augmentation", ["affine"])
 
 
-def test_a_setting_tried_twice_is_refused(capsys):
-    line = ["choose", "01_skeleton", "--try", "lr=0.02", "--try", "lr=0.1"]
-    assert command.main(line) == 1
-    assert "a setting is tried twice" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -370,43 +334,3 @@ def test_a_file_that_is_no_validation_run_enters_no_table(watched, tmp_path, cha
 def test_what_cannot_be_tried_is_refused(text, message):
     with pytest.raises(ValueError, match=message):
         validation.parse(SHORT, text)
-
-
-def test_list_names_what_is_stale_and_why(recorded, monkeypatch):
-    result, path = recorded
-    folder = path.parents[1]
-    monkeypatch.setattr(recipes, "catalogue.EXPERIMENTS", {"short": SHORT})
-    assert status.listing(folder).rows[0][2:] == ["3", "", ""]
-    results.write(result | {"fingerprint": [0.0]}, path)
-    stale = "seed 3: stale: the code behind short gives other numbers now. Delete it and run again."
-    assert status.listing(folder).rows[0][2:] == ["none", "", stale]
-    changed = dataclasses.replace(SHORT, lr=0.07)
-    monkeypatch.setattr(recipes, "catalogue.EXPERIMENTS", {"short": changed})
-    assert "the recipe short has changed since (lr: 0.05 → 0.07)" in str(status.listing(folder))
-
-
-def test_show_and_compare_are_what_the_recorded_runs_say(capsys):
-    assert command.main(["show", "04_lr_scheduler"]) == 0
-    out = capsys.readouterr().out
-    assert f"{results.last_accuracies('04_lr_scheduler')[0]:.2f}" in out and "one_cycle" in out
-    assert command.main(["compare", "01_skeleton", "02_regularization"]) == 0
-    out = capsys.readouterr().out
-    gap = paired_difference(
-        *(results.last_accuracies(name) for name in ("01_skeleton", "02_regularization"))
-    )
-    assert f"02_regularization is better than 01_skeleton by {gap.mean:.2f} points" in out
-    assert "batch_norm: no → yes" in out
-
-
-def test_a_difference_within_noise_is_not_claimed():
-    one = [{"test_accuracy_last": value} for value in (99.40, 99.44, 99.42)]
-    other = [{"test_accuracy_last": value} for value in (99.43, 99.42, 99.44)]
-    assert status.claim("a", "b", [one, other]).startswith("No difference beyond noise")
-    assert status.claim("a", "b", [one, one[:1] * 3]).startswith("No difference beyond noise")
-    worse = [{"test_accuracy_last": value} for value in (99.20, 99.25, 99.22)]
-    assert status.claim("a", "b", [one, worse]).startswith("b is worse than a by 0.20 points")
-
-
-def test_a_comparison_without_shared_seeds_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="share 0 recorded seeds"):
-        status.compare("01_skeleton", "02_regularization", tmp_path)

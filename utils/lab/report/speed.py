@@ -2,84 +2,54 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from itertools import pairwise
-from pathlib import Path
-from statistics import mean, median
+from statistics import mean
 
+import pandas as pd
+import seaborn as sns
 from matplotlib.figure import Figure
-from torch import nn
 
-from utils import models, receptive_field
+from utils import models, plot_style, receptive_field
 from utils.experiments import catalogue
-from utils.experiments.published import DESIGN_A
 from utils.experiments.speed import SPEED, SPEEDRUN
-from utils.lab.report import comparisons, designs
+from utils.lab.report import designs
 from utils.lab.report.intervals import estimate, mean_std, signed
 from utils.lab.runs import results
 from utils.lab.timing import recorded
+from utils.lab.timing.recorded import BASELINE, ENTRANTS, RECORD
+from utils.plot_style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, YELLOW
 from utils.recipes import Recipe, build_model, difference, in_words
 from utils.support.tables import Table
 
-FOLDER = results.FOLDER.parent
-USUAL, OURS, RECORD = "design A, usual version", "design A, ours", "the record"
-RECIPE_OF = {USUAL: DESIGN_A, OURS: DESIGN_A, RECORD: SPEEDRUN}
-TIMES_FASTER = 15  # what the record aims at
+TIMES_FASTER = 15  # than the baseline: the record's target
 
 
-def path_of(device: str) -> Path:
-    """Where the race on a kind of device is recorded."""
-    return FOLDER / ("race.json" if device == "cpu" else f"race-{device}.json")
+def read() -> dict:
+    """What the race on the CPU measured; ``ValueError`` where there was none."""
+    return recorded.read(recorded.race_path("cpu"), "race")
 
 
-def read(path: Path | None = None) -> dict:
-    """What the race measured, by default on the CPU; ``ValueError`` where there was none."""
-    return recorded.read(path or path_of("cpu"), "python -m utils.lab race --record")
+def seconds(measured: dict) -> pd.DataFrame:
+    """Seconds of whole runs, from the images on disk to the last update: a column per entrant."""
+    runs = measured["race"].items()
+    return pd.DataFrame(
+        {name: [run["ready"] + run["training"] for run in each] for name, each in runs}
+    )
 
 
-def seconds(measured: dict) -> dict[str, list[float]]:
-    """Seconds of every whole run, from the images on disk to the last step, by entrant."""
-    return {
-        name: [run["ready"] + run["training"] for run in runs]
-        for name, runs in measured["race"].items()
-    }
+@functools.cache
+def size(recipe: Recipe) -> tuple[int, int, int]:
+    """Parameters, MACs of a forward pass, and MACs of an update, both per image.
 
-
-def products(model: nn.Module) -> int:
-    """Multiply-adds of an image's training step: a forward pass, and two as long in going back.
-
-    The first layer goes back once: nobody asks for the gradient of its input.
+    An update is a forward pass and two as long going back; the first layer goes back once, since
+    nobody asks for the gradient of its input.
     """
-    first = receptive_field.rows(model)[0]
+    model = build_model(recipe)
+    first, forward = receptive_field.rows(model)[0], models.count_macs(model)
     once = first.n_out**2 * first.kernel**2 * first.ch_in * first.ch_out
-    return 3 * models.count_macs(model) - once
-
-
-# --------------------------------------------------------------------------- the tables
-
-
-def chain(measured: dict | None = None) -> Table:
-    """From design A to the record, one change a row: what it brought in accuracy and in time."""
-    measured = measured or read()
-    rows = []
-    for before, recipe in zip((None, *SPEED), SPEED, strict=False):
-        model = build_model(recipe)
-        epoch = median(measured["epochs"][recipe.name])
-        rows.append(
-            [
-                recipe.title,
-                in_words(difference(before, recipe)) if before else "",
-                f"{models.count_parameters(model):,}",
-                f"{models.count_macs(model) / 1e6:.2f}",
-                mean_std(estimate(first_seeds(recipe))).replace(" ", "\u00a0"),
-                signed(designs.paired(before, recipe)) if before else "",
-                f"{epoch:.1f}",
-                f"{epoch * recipe.epochs:.1f}",
-            ]
-        )
-    columns = ["step", "the one change", "parameters", "million MACs"]
-    columns += ["last epoch", "Δ [95 % interval]", "seconds per epoch", "all epochs"]
-    return Table(columns, rows)
+    return models.count_parameters(model), forward, 3 * forward - once
 
 
 def first_seeds(recipe: Recipe) -> list[float]:
@@ -87,53 +57,82 @@ def first_seeds(recipe: Recipe) -> list[float]:
     return results.last_accuracies(recipe.name)[: len(results.SEEDS)]
 
 
-def race(measured: dict | None = None, elsewhere: Sequence[dict] | None = None) -> Table:
-    """Whole runs: seconds, what was done in them, and what seed 0 reached.
+def epoch_of(recipe: Recipe, measured: dict) -> float:
+    """Seconds of one epoch, without evaluation."""
+    return pd.Series(measured["epochs"][recipe.name]).median()
 
-    The record's on other devices as well: ``elsewhere``, by default what is recorded of them.
+
+# --------------------------------------------------------------------------- the tables
+
+
+def chain(measured: dict | None = None) -> Table:
+    """From design A to the record, one change a row: what it brought in accuracy and in time."""
+    measured, rows = measured or read(), []
+    for before, recipe in zip((None, *SPEED), SPEED, strict=False):
+        parameters, macs, _ = size(recipe)
+        epoch = epoch_of(recipe, measured)
+        rows.append(
+            {
+                "step": recipe.title,
+                "the one change": in_words(difference(before, recipe)) if before else "",
+                "parameters": f"{parameters:,}",
+                "million MACs": f"{macs / 1e6:.2f}",
+                "last epoch": mean_std(estimate(first_seeds(recipe))).replace(" ", "\u00a0"),
+                "Δ [95 % interval]": signed(designs.paired(before, recipe)) if before else "",
+                "seconds per epoch": f"{epoch:.1f}",
+                "all epochs": f"{epoch * recipe.epochs:.1f}",
+            }
+        )
+    return _table(rows)
+
+
+def _table(rows: list[dict]) -> Table:
+    return Table(list(rows[0]), [list(row.values()) for row in rows])
+
+
+def race(measured: dict | None = None, elsewhere: Sequence[dict] | None = None) -> Table:
+    """Whole runs: seconds, what was done in them, and the accuracy of seed 0.
+
+    The record's on other devices as well: ``elsewhere``, by default all that are recorded.
     """
     measured = measured or read()
     if elsewhere is None:
-        elsewhere = [read(path) for path in sorted(FOLDER.glob("race-*.json"))]
-    usual = median(seconds(measured)[USUAL])
+        paths = sorted(recorded.race_path("cpu").parent.glob("race-*.json"))
+        elsewhere = [recorded.read(path, "race") for path in paths]
+    middle = seconds(measured).median()
     rows = [
-        _row(name, name, measured, f"{usual / median(took):.1f}")
-        for name, took in seconds(measured).items()
+        _row(name, name, measured, f"{middle[BASELINE] / middle[name]:.1f}") for name in ENTRANTS
     ]
     rows += [_row(f"{RECORD}, on {other['machine']}", RECORD, other, "") for other in elsewhere]
-    columns = ["run", "seconds", "least to most", "times faster", "steps", "images seen"]
-    columns += ["billion MACs", "last epoch, seed 0"]
-    return Table(columns, rows)
+    return _table(rows)
 
 
-def _row(label: str, name: str, measured: dict, faster: str) -> list:
-    recipe, took = RECIPE_OF[name], seconds(measured)[name]
+def _row(label: str, name: str, measured: dict, faster: str) -> dict:
+    recipe, took = ENTRANTS[name], seconds(measured)[name]
     images = recipe.epochs * results.SAMPLES[0]
-    return [
-        label,
-        f"{median(took):.1f}",
-        f"{min(took):.1f} to {max(took):.1f}",
-        faster,
-        recipe.epochs * -(-results.SAMPLES[0] // recipe.batch_size),
-        f"{images:,}",
-        f"{images * products(build_model(recipe)) / 1e9:,.0f}",
-        f"{measured['race'][name][0]['accuracy']:.2f}",
-    ]
+    return {
+        "run": label,
+        "seconds": f"{took.median():.1f}",
+        "least to most": f"{took.min():.1f} to {took.max():.1f}",
+        "times faster": faster,
+        "steps": recipe.epochs * -(-results.SAMPLES[0] // recipe.batch_size),
+        "images seen": f"{images:,}",
+        "billion MACs": f"{images * size(recipe)[2] / 1e9:,.0f}",
+        "last epoch, seed 0": f"{measured['race'][name][0]['accuracy']:.2f}",
+    }
 
 
 def targets(measured: dict | None = None) -> Table:
-    """What was set for the record and for loading, beside what was measured."""
-    took = seconds(measured or read())
-    ours, least = mean(results.last_accuracies(SPEEDRUN.name)), catalogue.get(SPEEDRUN.name).target
-    most = median(took[USUAL]) / TIMES_FASTER
-    runs = catalogue.get(SPEEDRUN.name).seeds
-    found = median(took[RECORD])
+    """The targets of the record and of loading, beside what was measured."""
+    middle, known = seconds(measured or read()).median(), catalogue.get(SPEEDRUN.name)
+    accuracy = mean(results.last_accuracies(SPEEDRUN.name))
+    most, found = middle[BASELINE] / TIMES_FASTER, middle[RECORD]
     rows = [
         [
-            f"the record: mean of the last epoch, {runs} seeds",
-            f"≥ {least:.2f}",
-            f"{ours:.3f}",
-            designs.verdict(ours, least),
+            f"the record: mean of the last epoch, {known.seeds} seeds",
+            f"≥ {known.target:.2f}",
+            f"{accuracy:.3f}",
+            designs.verdict(accuracy, known.target),
         ],
         [
             f"the record: seconds, a {TIMES_FASTER}th of design A's usual version",
@@ -145,63 +144,93 @@ def targets(measured: dict | None = None) -> Table:
     return Table(["target", "wanted", "measured", "reached"], rows + recorded.targets())
 
 
+def finding(measured: dict | None = None) -> str:
+    """The record in one line."""
+    measured = measured or read()
+    middle, reached = seconds(measured).median(), estimate(results.last_accuracies(SPEEDRUN.name))
+    return (
+        f"**{mean_std(reached, 3)} %** ({reached.n} seeds, last epoch) after "
+        f"**{middle[RECORD]:.1f} seconds** from random weights ({measured['machine']}); the "
+        f"usual version of design A takes {middle[BASELINE]:.0f} and reached "
+        f"{measured['race'][BASELINE][0]['accuracy']:.2f} %."
+    )
+
+
 # --------------------------------------------------------------------------- the pictures
 
 
 def chain_picture(measured: dict | None = None) -> Figure:
-    """Seconds of every recipe on the way, and the accuracy that they buy."""
+    """Seconds of every recipe on the way, and its accuracy as mean ± standard deviation."""
     measured = measured or read()
-    labels = [recipe.title for recipe in SPEED]
-    took = [median(measured["epochs"][recipe.name]) * recipe.epochs for recipe in SPEED]
-    runs = [first_seeds(recipe) for recipe in SPEED]
-    finding = (
-        f"One change at a time: from {took[0]:.0f} to {took[-1]:.1f} seconds, "
-        f"from {mean(runs[0]):.2f} to {mean(runs[-1]):.2f} %"
+    took = {r.title: epoch_of(r, measured) * r.epochs for r in SPEED}
+    runs = pd.DataFrame({r.title: first_seeds(r) for r in SPEED})
+    figure, (left, right) = plot_style.figure(1, 2, height=5, sharey=True)
+    sns.barplot(x=took.values(), y=took.keys(), width=0.62, color=GREY, saturation=1, ax=left)
+    left.patches[-1].set_color(BLUE)
+    left.bar_label(left.containers[0], fmt="{:.2g}", padding=4, fontsize=9)
+    left.set(xlabel="seconds of training, all epochs", ylabel="")
+    look = {"marker": "s", "markersize": 6, "linestyle": "none", "capsize": 0.2, "linewidth": 1.6}
+    sns.pointplot(runs, orient="h", errorbar="sd", color=BLUE, ax=right, **look)
+    right.axvline(99.4, color=RED, lw=1.2, ls="--", zorder=0)
+    right.set(xlabel="test accuracy in %, last epoch (dashed: 99.40)")
+    first, *_, last = took.values()
+    return plot_style.title(
+        figure,
+        f"One change at a time: from {first:.0f} to {last:.1f} seconds, "
+        f"from {runs.iloc[:, 0].mean():.2f} to {runs.iloc[:, -1].mean():.2f} %",
     )
-    return comparisons.chain(labels, took, runs, finding)
 
 
 def race_picture(measured: dict | None = None) -> Figure:
-    """Seconds of the whole runs, with what they reach."""
+    """Seconds of the whole runs, with their accuracies."""
     measured = measured or read()
     took = seconds(measured)
-    reached = {name: results.last_accuracies(recipe.name) for name, recipe in RECIPE_OF.items()}
-    reached[USUAL] = [measured["race"][USUAL][0]["accuracy"]]  # its one seed
-    times = median(took[USUAL]) / median(took[RECORD])
-    return comparisons.race(
+    middle, colors = took.median(), [GREY, GREY, BLUE]
+    figure, axes = plot_style.figure(height=3.2)
+    spread = {"errorbar": ("pi", 100), "capsize": 0.12, "err_kws": {"color": "black", "lw": 1.5}}
+    sns.barplot(
         took,
-        reached,
-        f"{mean(reached[RECORD]):.2f} % in {median(took[RECORD]):.1f} seconds: "
-        f"{times:.1f} times faster than the usual version of design A",
+        orient="h",
+        estimator="median",
+        width=0.62,
+        palette=colors,
+        saturation=1,
+        ax=axes,
+        **spread,
+    )
+    for row, (name, recipe) in enumerate(ENTRANTS.items()):
+        accuracy = f"{measured['race'][name][0]['accuracy']:.2f}"  # of the baseline's only seed
+        if name != BASELINE:
+            accuracy = mean_std(estimate(results.last_accuracies(recipe.name)))
+        place = {"xytext": (8, 0), "textcoords": "offset points", "va": "center"}
+        axes.annotate(f"{middle[name]:.1f} s: {accuracy} %", (took[name].max(), row), **place)
+    axes.set_xlim(0, 1.4 * took.max().max())
+    axes.set(
+        xlabel="seconds from the images on disk to the last update (median and range)", ylabel=""
+    )
+    return plot_style.title(
+        figure,
+        f"{mean(results.last_accuracies(SPEEDRUN.name)):.2f} % in {middle[RECORD]:.1f} seconds: "
+        f"{middle[BASELINE] / middle[RECORD]:.1f} times faster than the usual version of design A",
     )
 
 
 def profile_picture(measured: dict | None = None) -> Figure:
     """Seconds of an epoch by what they are spent on."""
     measured = measured or read()
-    bars = {}
-    for name, recipe in RECIPE_OF.items():
-        training = median(run["training"] for run in measured["race"][name]) / recipe.epochs
-        bars[name] = {kind: share * training for kind, share in measured["profiles"][name].items()}
-    first, second = (
-        max(before, key=lambda kind: before[kind] - after[kind])
-        for before, after in pairwise(bars.values())
-    )
-    return comparisons.stacked(
-        bars,
-        "seconds per epoch",
-        f"At first most is saved on {first}, then, on the way to the record, on {second}",
-    )
-
-
-def finding(measured: dict | None = None) -> str:
-    """The record in one line."""
-    measured = measured or read()
-    took = seconds(measured)
-    reached = estimate(results.last_accuracies(SPEEDRUN.name))
-    return (
-        f"**{mean_std(reached, 3)} %** ({reached.n} seeds, last epoch) after "
-        f"**{median(took[RECORD]):.1f} seconds** from random weights ({measured['machine']}); the "
-        f"usual version of design A takes {median(took[USUAL]):.0f} and reached "
-        f"{measured['race'][USUAL][0]['accuracy']:.2f} %."
-    )
+    training = {
+        name: pd.DataFrame(runs)["training"].median() / ENTRANTS[name].epochs
+        for name, runs in measured["race"].items()
+    }
+    spent = pd.DataFrame(measured["profiles"]) * pd.Series(training)
+    first, second = ((spent[a] - spent[b]).idxmax() for a, b in pairwise(spent))
+    figure, axes = plot_style.figure(height=3.8)
+    colors = [RED, BLUE, ORANGE, GREEN, PURPLE, SKY, YELLOW, GREY]
+    look = {"width": 0.62, "color": colors, "edgecolor": "white", "lw": 0.6}
+    spent.T.plot.barh(stacked=True, legend=False, ax=axes, **look)
+    axes.bar_label(axes.containers[-1], [f"{total:.1f}" for total in spent.sum()], padding=5)
+    axes.invert_yaxis()
+    axes.set(xlabel="seconds per epoch", xlim=(0, 1.08 * spent.sum().max()))
+    figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    finding = f"At first most is saved on {first}, then, on the way to the record, on {second}"
+    return plot_style.title(figure, finding)

@@ -1,9 +1,12 @@
-"""Where a training step's time goes, by what the operations are for."""
+"""What an epoch's time is spent on, by what the operations are for."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator, Sized
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from unittest.mock import patch
 
 from torch import nn
 from torch.autograd.profiler_util import FunctionEvent
@@ -13,7 +16,7 @@ from utils.pieces import Pieces
 from utils.support.tables import Table
 
 LOADING, OTHER = "loading", "other"
-# The first kind whose word is in an operation's name, or in that of the one that called it.
+# A kind of work, and words in the names of its operations or of those that called them.
 KINDS = {
     LOADING: (LOADING,),
     "convolutions": ("convolution", "conv2d"),
@@ -25,51 +28,45 @@ KINDS = {
 }
 
 
-class _LabelledLoader:
+class _Labelled:
     """A loader whose batches are made under the profiler's label ``loading``."""
 
-    def __init__(self, loader: Sized):
+    def __init__(self, loader):
         self.loader = loader
 
     def __len__(self) -> int:
         return len(self.loader)
 
     def __iter__(self) -> Iterator:
-        batches = iter(self.loader)
-        while True:
-            with record_function(LOADING):
-                batch = next(batches, None)
-            if batch is None:
-                return
-            yield batch
+        return iter(record_function(LOADING)(partial(next, iter(self.loader), None)), None)
 
 
-def shares(setup: Pieces) -> dict[str, float]:
+def shares(pieces: Pieces) -> dict[str, float]:
     """The share of training time that each kind of work takes; together they are 1.
 
-    In one epoch of ``setup``, which this trains. The profiler itself slows small operations down
-    more than large ones. Raises ``ValueError`` where it trains elsewhere than on the CPU: what a
-    GPU does cannot be read from the operations that ask for it.
+    This trains ``pieces`` for one epoch. The profiler slows small operations down more than large
+    ones. Raises ``ValueError`` for pieces on another device than the CPU: what a GPU does cannot
+    be read from the operations that ask for it.
     """
-    if setup.device.type != "cpu":
-        raise ValueError(f"the setup trains on {setup.device}: prepare it for 'cpu'")
-    for layer in setup.model.modules():
-        if isinstance(layer, nn.Dropout):  # ours is made of operations that tell nothing
+    if pieces.device.type != "cpu":
+        raise ValueError(f"this run trains on {pieces.device}: prepare it for 'cpu'")
+    for layer in pieces.model.modules():
+        if isinstance(layer, nn.Dropout):  # the names of our dropout's operations tell nothing
             layer.forward = record_function("dropout")(layer.forward)
-    x, y = next(iter(setup.test_loader))
-    setup = dataclasses.replace(
-        setup,
-        train_loader=_LabelledLoader(setup.train_loader),
-        test_loader=[(x[:1], y[:1])],  # fit evaluates: that is not what is asked
-        epochs=1,
+    x, y = next(iter(pieces.test_loader))
+    pieces = replace(
+        pieces,
+        recipe=replace(pieces.recipe, epochs=1),
+        train_loader=_Labelled(pieces.train_loader),
+        test_loader=[(x[:1], y[:1])],  # so that evaluation takes no time
     )
-    with profile(activities=[ProfilerActivity.CPU]) as profiler:
-        setup.fit(verbose=False)
-    found = dict.fromkeys([*KINDS, OTHER], 0.0)
+    quiet = patch.dict(os.environ, KINETO_LOG_LEVEL="99")  # read when the first profile starts
+    with quiet, profile(activities=[ProfilerActivity.CPU]) as profiler:
+        pieces.fit(verbose=False)
+    times = dict.fromkeys([*KINDS, OTHER], 0.0)
     for event in profiler.events():
-        found[_kind(event)] += event.self_cpu_time_total
-    total = sum(found.values())
-    return {kind: round(seconds / total, 4) for kind, seconds in found.items()}
+        times[_kind(event)] += event.self_cpu_time_total
+    return {kind: round(spent / sum(times.values()), 4) for kind, spent in times.items()}
 
 
 def table(found: dict[str, float]) -> Table:
@@ -79,15 +76,12 @@ def table(found: dict[str, float]) -> Table:
 
 
 def _kind(event: FunctionEvent) -> str:
-    """What an operation is for, asked of itself and then of whatever called it."""
-    chain = []
+    """What an operation is for, by its own name or else by the name of what called it."""
+    names = []
     while event is not None:
-        chain.append(event.name)
+        names.append(event.name)
         event = event.cpu_parent
-    if LOADING in chain:
-        return LOADING
-    for name in chain:
-        for kind, words in KINDS.items():
-            if any(word in name for word in words):
-                return kind
-    return OTHER
+    kinds = (
+        kind for name in names for kind, words in KINDS.items() if any(w in name for w in words)
+    )
+    return LOADING if LOADING in names else next(kinds, OTHER)

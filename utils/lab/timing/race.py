@@ -1,56 +1,47 @@
-"""The race to 99.4 %: whole runs against the clock, and where a step's time goes.
+"""The race to 99.4 %: the seconds of whole runs, and what the time of an update is spent on.
 
-The clock runs from the images on disk to the last optimizer step; evaluation is left out. All
-entrants take turns in one process, on as many threads as torch takes unasked.
+The clock runs from the images on disk to the last update; evaluation is left out. The runs take
+turns in one process, on as many threads as torch uses by default.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from tqdm import tqdm
 
-from utils import data, training
+from utils import data
 from utils.experiments.speed import SPEED
-from utils.lab.report.speed import OURS, RECIPE_OF, RECORD, USUAL
-from utils.lab.timing import loading, profiler, recorded
-from utils.lab.timing.recorded import PLAIN
-from utils.lab.timing.recorded import USUAL as USUAL_LOADING
+from utils.lab.timing import loading, profiler
+from utils.lab.timing.recorded import BASELINE, ENTRANTS, PLAIN, TORCHVISION
 from utils.pieces import Pieces, prepare
 from utils.recipes import Recipe
-from utils.support import checks
 
-Make = Callable[[data.ImageSet], Pieces]
-
-
-def entrants(device: torch.device, run: dict[str, Recipe] = RECIPE_OF) -> dict[str, Make]:
-    """Design A as it is usually written, A as this course runs it, and the record.
-
-    ``run`` says which recipe each of them is.
-    """
-
-    def usual(images: data.ImageSet) -> Pieces:
-        return loading.ways(run[USUAL], images, device)[USUAL_LOADING[PLAIN]]()
-
-    return {
-        USUAL: usual,
-        OURS: lambda images: prepare(run[OURS], images, 0, device),
-        RECORD: lambda images: prepare(run[RECORD], images, 0, device),
-    }
+TURNS = 5  # of the single epochs
+Make = Callable[[data.ImageSet], Pieces]  # the pieces of a new run on these images
 
 
-def whole(make: Make, load: Callable[[], data.ImageSet]) -> dict[str, float]:
-    """One run from the images on disk: seconds to get ready and to train, and what it reached."""
+def entrants(device: torch.device) -> dict[str, Make]:
+    """Who races: a maker for each, by its key in race.json."""
+
+    def maker(name: str, recipe: Recipe) -> Make:
+        if name == BASELINE:
+            return lambda images: loading.ways(recipe, images, device)[TORCHVISION[PLAIN]]()
+        return lambda images: prepare(recipe, images, 0, device)
+
+    return {name: maker(name, recipe) for name, recipe in ENTRANTS.items()}
+
+
+def whole(make: Make) -> dict[str, float]:
+    """One run from the images on disk: seconds to get ready and to train, and its accuracy."""
     started = time.perf_counter()
-    setup = make(load())
+    pieces = make(data.load("mnist"))
     ready = time.perf_counter() - started
-    history = setup.fit(verbose=False)
-    if len(history) < setup.epochs:
-        raise KeyboardInterrupt  # fit returns what it has when interrupted: that is no race
+    history = loading.fit(pieces, pieces.recipe.epochs)
     return {
         "ready": round(ready, 3),
         "training": round(sum(history.seconds), 3),
@@ -58,33 +49,19 @@ def whole(make: Make, load: Callable[[], data.ImageSet]) -> dict[str, float]:
     }
 
 
-def measure(
-    *,
-    repeats: int = 3,
-    load: Callable[[], data.ImageSet] = lambda: data.load("mnist"),
-    device: torch.device | str | None = None,
-    run: dict[str, Recipe] = RECIPE_OF,
-) -> dict:
-    """The race, ``repeats`` times; an epoch of every recipe on the way, as often as the benchmark
-    measures what is committed; and, on the CPU, a profile of every entrant.
+def measure(device: torch.device, repeats: int = 3) -> dict:
+    """The race, ``repeats`` times, and an epoch of every recipe on the way to the record.
+
+    On the CPU a profile of every entrant as well.
     """
-    checks.whole(1, repeats=repeats)
-    device = torch.device(device or training.default_device())
-    images = load()
-    makers = {
-        recipe.name: lambda recipe=recipe: prepare(recipe, images, 0, device)
-        for recipe in (dataclasses.replace(recipe, epochs=1) for recipe in SPEED)
-    }
-    epochs = loading.in_turns(makers, recorded.LEAST, "an epoch of each")
-    racing = entrants(device, run)
-    found: dict[str, list] = {name: [] for name in racing}
+    images, racing = data.load("mnist"), entrants(device)
+    makers = {recipe.name: partial(prepare, recipe, images, 0, device) for recipe in SPEED}
+    epochs = loading.in_turns(makers, TURNS, "an epoch of each")
+    runs: dict[str, list] = {name: [] for name in racing}
     for _ in tqdm(range(repeats), "the race", file=sys.stdout):
         for name, make in racing.items():
-            found[name].append(whole(make, load))
+            runs[name].append(whole(make))
     few, on_cpu = loading.share(images), device.type == "cpu"
     profiles = {name: profiler.shares(make(few)) for name, make in racing.items() if on_cpu}
-    return loading.signed(images, device) | {
-        "race": found,
-        "epochs": epochs,
-        "profiles": profiles,
-    }
+    measured = {"race": runs, "epochs": epochs, "profiles": profiles}
+    return loading.conditions(images, device) | measured

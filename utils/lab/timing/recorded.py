@@ -1,143 +1,134 @@
-"""What ``benchmark`` measured, kept in one file: the one source of every second that a table gives.
+"""Measured seconds, kept in two files: the only source of every second that a table shows.
 
-The recorded runs' own seconds are not used: they were made two at a time, beside other work.
+``benchmark.json`` holds epochs, ``race.json`` whole runs. The recorded runs' own seconds are not
+used: they were measured two at a time, beside other work.
 """
 
 from __future__ import annotations
 
 import functools
 import json
-import statistics
+from collections.abc import Iterator
 from pathlib import Path
 
-import torch
+import pandas as pd
 
-from utils.data import ImageSet
 from utils.experiments import catalogue
+from utils.experiments.published import DESIGN_A
+from utils.experiments.speed import SPEEDRUN
 from utils.lab.runs import results
 from utils.recipes import Recipe
+from utils.support.paths import ASSETS
 from utils.support.tables import Table
 
-PATH = results.FOLDER.parent / "benchmark.json"
-LEAST = 5  # repeats of what is committed
+BENCHMARK = ASSETS / "benchmark.json"
+
+# Keys of benchmark.json: how digits are loaded, and what training takes without any loading.
 PLAIN, AUGMENTED = "plain", "augmented"
-# How the usual version loads, how we do, and what training alone takes.
-USUAL = {PLAIN: "torchvision", AUGMENTED: "torchvision, augmented"}
+TORCHVISION = {PLAIN: "torchvision", AUGMENTED: "torchvision, augmented"}
 ALBUMENTATIONS = "albumentations, augmented"
 OURS = {PLAIN: "ours", AUGMENTED: "ours, augmented"}
-USUAL_FLOOR, FLOOR = "floor of the usual layers", "floor"
+TORCH_FLOOR, FLOOR = "floor of the usual layers", "floor"
+
+# Keys of race.json: who races, and with which recipe.
+BASELINE, COURSE, RECORD = "design A, usual version", "design A, ours", "the record"
+ENTRANTS = {BASELINE: DESIGN_A, COURSE: DESIGN_A, RECORD: SPEEDRUN}
+
+# The targets for loading: per cent over the floor, and times faster than torchvision.
+MOST_OVER_FLOOR = {PLAIN: 3, AUGMENTED: 10}
+TIMES_FASTER = 3
 
 
-def check_recordable(images: ImageSet, device: torch.device, repeats: int) -> None:
-    """Raise ``ValueError`` unless such a measurement may stand in the tables."""
-    if not images.is_mnist or device.type != "cpu" or repeats < LEAST:
-        raise ValueError(
-            f"what the tables show is MNIST on the CPU, at least {LEAST} times, not {images.name} "
-            f"on {device.type}, {repeats} times: measure without --record"
-        )
+def race_path(device: str) -> Path:
+    """Where the race on this type of device is recorded."""
+    return ASSETS / ("race.json" if device == "cpu" else f"race-{device}.json")
 
 
 @functools.cache
-def read(path: Path = PATH, remedy: str = "python -m utils.lab bench --record") -> dict:
-    """What was measured; ``ValueError``, with the ``remedy``, where nothing was."""
+def read(path: Path = BENCHMARK, command: str = "bench") -> dict:
+    """What ``command`` recorded in ``path``; ``ValueError`` where it cannot be read."""
     try:
-        return json.loads(path.read_text())
-    except (OSError, json.JSONDecodeError) as error:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        remedy = f"python -m utils.lab {command} --record"
         raise ValueError(f"{path} cannot be read: {error}. Measure: {remedy}") from error
 
 
 def seconds_of(recipe: Recipe) -> float:
-    """Seconds of an epoch of 60,000 images on one thread, evaluation left out."""
+    """Seconds of an epoch of 60,000 images on one thread, without evaluation."""
     measured = read()["recipes"]
     if recipe.name not in measured["seconds"]:
-        raise ValueError(f"{recipe.name} is not timed: add it to benchmark.TIMED and measure anew")
-    return _epoch(measured, measured["seconds"][recipe.name])
+        raise ValueError(f"{recipe.name} is not timed: set timed=True in its experiment, measure")
+    return float(_per_epoch(measured, measured["seconds"][recipe.name]).median())
 
 
-def _epoch(measured: dict, seconds: list[float]) -> float:
-    """The median of what was measured, scaled to an epoch of 60,000 images."""
-    return statistics.median(seconds) * results.SAMPLES[0] / measured["images"]
+def _per_epoch(measured: dict, seconds) -> pd.DataFrame | pd.Series:
+    """Seconds of a part of the images as seconds of an epoch: columns by name, rows by turn."""
+    frame = pd.DataFrame(seconds) if isinstance(seconds, dict) else pd.Series(seconds)
+    return frame * results.SAMPLES[0] / measured["images"]
 
 
 def table(measured: dict | None = None) -> Table:
-    """Every case and way: seconds per epoch, images per second, what is not the network."""
-    measured = measured or read()["loading"]
-    rows = []
+    """Every network and way to load: seconds per epoch, and the share that is not the network."""
+    measured, rows = measured or read()["loading"], []
     for case in measured["cases"]:
-        middle = {way: _epoch(measured, took) for way, took in case["seconds"].items()}
-        scale = results.SAMPLES[0] / measured["images"]
-        for way, took in case["seconds"].items():
-            own_floor = FLOOR if way in (*OURS.values(), FLOOR) else USUAL_FLOOR
+        took = _per_epoch(measured, case["seconds"])
+        for way, seconds in took.items():
+            low, middle, high = seconds.quantile([0, 0.5, 1])
+            floor = took[FLOOR if way in (*OURS.values(), FLOOR) else TORCH_FLOOR].median()
             rows.append(
                 [
                     f"{case['model']}, {case['batch_size']}",
                     way,
-                    f"{middle[way]:.1f}",
-                    f"{min(took) * scale:.1f} to {max(took) * scale:.1f}",
-                    f"{results.SAMPLES[0] / middle[way]:,.0f}",
-                    f"{100 * (1 - middle[own_floor] / middle[way]):.0f} %",
-                    case.get("peak_mb", {}).get(way) or "",
+                    f"{middle:.1f}",
+                    f"{low:.1f} to {high:.1f}",
+                    f"{results.SAMPLES[0] / middle:,.0f}",
+                    f"{100 * (1 - floor / middle):.0f} %",
                 ]
             )
     columns = ["network, batch", "loading", "seconds per epoch", "least to most"]
-    columns += ["images per second", "not the network", "peak MB"]
-    return Table(columns, rows)
+    return Table([*columns, "images per second", "not the network"], rows)
 
 
-def turn_by_turn(case: dict, way: str, other: str) -> list[float]:
-    """How many times as long as ``other`` a way took, once per turn.
+def compared(measured: dict | None = None) -> Iterator[tuple[dict, str, pd.Series, pd.Series]]:
+    """Every case, plain and augmented: our per cent over the floor, times faster than torchvision.
 
-    Within a turn both met the machine as it was then; between turns it may have changed.
+    Both turn by turn: from one turn to the next the machine may have slowed down.
     """
-    return [a / b for a, b in zip(case["seconds"][way], case["seconds"][other], strict=True)]
-
-
-def over_floor(case: dict, kind: str) -> list[float]:
-    """What our loading costs, in per cent of an epoch that loads nothing, once per turn."""
-    return [100 * (ratio - 1) for ratio in turn_by_turn(case, OURS[kind], FLOOR)]
-
-
-def times_faster(case: dict, kind: str) -> float:
-    """How many times faster ours is than the usual loader: the median turn."""
-    return statistics.median(turn_by_turn(case, USUAL[kind], OURS[kind]))
+    for case in (measured or read()["loading"])["cases"]:
+        took = pd.DataFrame(case["seconds"])
+        for kind, ours in OURS.items():
+            over = 100 * (took[ours] / took[FLOOR] - 1)
+            yield case, kind, over, took[TORCHVISION[kind]] / took[ours]
 
 
 def ratios(measured: dict | None = None) -> Table:
-    """How many times faster ours is than the usual loader, and what it costs over the floor."""
-    measured = measured or read()["loading"]
+    """How many times faster than torchvision ours is, and what it costs over the floor."""
     rows = [
         [
             f"{case['model']}, {case['batch_size']}",
             kind,
-            f"{times_faster(case, kind):.1f}",
-            f"{statistics.median(over := over_floor(case, kind)):+.1f} %",
-            f"{min(over):+.1f} to {max(over):+.1f} %",
+            f"{faster.median():.1f}",
+            f"{over.median():+.1f} %",
+            f"{over.min():+.1f} to {over.max():+.1f} %",
         ]
-        for case in measured["cases"]
-        for kind in (PLAIN, AUGMENTED)
+        for case, kind, over, faster in compared(measured)
     ]
     columns = ["network, batch", "digits", "times faster than torchvision"]
     return Table([*columns, "over the floor", "turn by turn"], rows)
 
 
-# What was set for loading: over the floor in per cent, and times faster than torchvision.
-MOST_OVER_FLOOR = {PLAIN: 3, AUGMENTED: 10}
-TIMES_FASTER = 3
-
-
 def targets(measured: dict | None = None) -> list[list[str]]:
-    """What was set for loading, beside what was measured and whether that is enough."""
-    measured = measured or read()["loading"]
+    """The targets for loading, for designs as they are, and whether what was measured is enough."""
     rows = []
-    for case in measured["cases"]:
+    for case, kind, over, faster in compared(measured):
         if case["batch_size"] != catalogue.recipe(case["recipe"]).batch_size:
-            continue  # what was set is for the design as it is
-        for kind, most in MOST_OVER_FLOOR.items():
-            over = statistics.median(over_floor(case, kind))
-            what = f"{case['model']}: loading over the floor, {kind}"
-            rows.append([what, f"≤ {most} %", f"{over:.1f} %", "yes" if over <= most else "no"])
-        faster = times_faster(case, AUGMENTED)
-        what = f"{case['model']}: times faster than torchvision, {AUGMENTED}"
-        reached = "yes" if faster >= TIMES_FASTER else "no"
-        rows.append([what, f"≥ {TIMES_FASTER}", f"{faster:.1f}", reached])
+            continue
+        most, over, faster = MOST_OVER_FLOOR[kind], over.median(), faster.median()
+        what = f"{case['model']}: loading over the floor, {kind}"
+        rows.append([what, f"≤ {most} %", f"{over:.1f} %", "yes" if over <= most else "no"])
+        if kind == AUGMENTED:
+            what = f"{case['model']}: times faster than torchvision, {kind}"
+            reached = "yes" if faster >= TIMES_FASTER else "no"
+            rows.append([what, f"≥ {TIMES_FASTER}", f"{faster:.1f}", reached])
     return rows
