@@ -52,7 +52,8 @@ def seeds_of(recipe: Recipe, folder: Path = FOLDER) -> dict[int, Path]:
     """The files of the recorded runs of ``recipe``, by seed."""
     paths = (folder / recipe.name).glob("seed-*.json")
     numbers = {path.stem.removeprefix("seed-"): path for path in paths}
-    return {int(text): numbers[text] for text in sorted(numbers, key=len) if text.isdecimal()}
+    found = {int(text): path for text, path in numbers.items() if text.isdecimal()}
+    return dict(sorted(found.items()))
 
 
 def beside(recipe: Recipe, folder: Path = FOLDER) -> dict[str, dict[str, str]]:
