@@ -175,7 +175,7 @@ def test_a_run_stands_beside_what_is_known_of_its_recipe(few):
     own, recorded, published = table.columns[1:]
     assert recorded.endswith("recorded seeds (MNIST)") and published == "published (B1)"
     rows = {row[0]: row[1:] for row in table.rows}
-    assert rows["test accuracy, best epoch"][2] == 98.76
+    assert rows["test accuracy, best epoch"][2] == "98.76"
     assert (
         rows["test accuracy, last epoch"][0] == "100.00"
         and "±" in rows["test accuracy, last epoch"][1]

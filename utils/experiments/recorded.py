@@ -73,8 +73,9 @@ def beside(recipe: Recipe, folder: Path = FOLDER) -> dict[str, dict[str, str]]:
         columns[f"{len(runs)} recorded seeds (MNIST)"] = cells
     known = catalogue.EXPERIMENTS.get(recipe.name)
     if known and known.published and known.recipe == recipe:
+        train = known.published.train
         columns[f"published ({known.published.source})"] = {
-            "train accuracy, last epoch": known.published.train or "not said",
-            "test accuracy, best epoch": known.published.test,
+            "train accuracy, last epoch": f"{train:.2f}" if train else "not said",
+            "test accuracy, best epoch": f"{known.published.test:.2f}",
         }
     return columns
