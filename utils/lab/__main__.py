@@ -14,16 +14,21 @@ from utils.lab.runs import grid, results, validation
 from utils.lab.timing import recorded
 from utils.support.files import write_json
 
+MOST_SEEDS = 10_000  # at a time
+
 
 def seeds(text: str) -> list[int]:
     """``"0-4"`` or ``"0,2,5"`` as a list, each seed once."""
-    found: list[int] = []
+    found: dict[int, None] = {}
     for part in text.split(","):
         ends = re.fullmatch(r"(\d+)(?:-(\d+))?", part)
         if not ends or int(ends[2] or ends[1]) < int(ends[1]):
             raise argparse.ArgumentTypeError(f"{text!r} is not like 0-4 or 0,2,5")
-        found += range(int(ends[1]), int(ends[2] or ends[1]) + 1)
-    return list(dict.fromkeys(found))
+        chosen = range(int(ends[1]), int(ends[2] or ends[1]) + 1)
+        if chosen.stop - chosen.start + len(found) > MOST_SEEDS:
+            raise argparse.ArgumentTypeError(f"{text!r} is more than {MOST_SEEDS:,} seeds")
+        found |= dict.fromkeys(chosen)
+    return list(found)
 
 
 def _parser() -> argparse.ArgumentParser:
