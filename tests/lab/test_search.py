@@ -3,7 +3,8 @@
 import optuna
 import pytest
 
-from utils import data, models, recipes, training
+from utils import data, models
+from utils.history import History
 from utils.lab import search
 from utils.pieces import Pieces, prepare
 from utils.recipes import Recipe, build_model
@@ -94,13 +95,12 @@ def test_it_never_sees_the_test_images(digits, short, tmp_path, monkeypatch):
         assert kind == "validation"
         return data.validation_split(digits.subset(512, 64), 128)
 
-    original = prepare
+    def watch(recipe, images, *rest):
+        watched.append(images)
+        return prepare(recipe, images, *rest)
+
     monkeypatch.setattr(search, "images_of", images_of)
-    monkeypatch.setattr(
-        recipes,
-        "prepare",
-        lambda recipe, images, *rest: watched.append(images) or original(recipe, images, *rest),
-    )
+    monkeypatch.setattr(search, "prepare", watch)
     search.run(LIMIT, 1, folder=tmp_path)
     (images,) = watched
     assert len(images.train_labels) == 384 and len(images.test_labels) == 128
@@ -172,11 +172,36 @@ def test_a_search_of_nothing_is_refused(limit, trials, few, tmp_path):
 
 def test_an_interrupt_ends_the_search_and_keeps_what_is_finished(few, short, tmp_path, monkeypatch):
     search.run(LIMIT, 1, few, tmp_path)
-    empty = training.History()
-    monkeypatch.setattr(Pieces, "fit", lambda setup, verbose, after: empty)
+    monkeypatch.setattr(Pieces, "fit", lambda *_, **__: History())
     with pytest.raises(KeyboardInterrupt):
         search.run(LIMIT, 1, few, tmp_path)
     assert len(search.finished(search.read(LIMIT, tmp_path))) == 1
+
+
+def test_a_killed_first_trial_is_tried_again(few, short, tmp_path):
+    killed = search.study(LIMIT, tmp_path)
+    killed.enqueue_trial(search.FIRST)
+    killed.ask()
+    assert search.run(LIMIT, 1, few, tmp_path).trials[1].params == search.FIRST
+
+
+def test_a_study_goes_on_after_a_record_was_torn(few, short, tmp_path):
+    """A full disk takes the end of a record, here of the last one, of trial 28."""
+    path = tmp_path / f"{LIMIT}.journal"
+    path.write_bytes((search.FOLDER / path.name).read_bytes()[:-40])
+    whole = search.read(LIMIT).trials[:28]
+    found = search.run(LIMIT, 1, few, tmp_path)
+    path.write_bytes(path.read_bytes() + b'{"op_code":')  # another command's
+    assert found.ask().number == 30
+    again = search.read(LIMIT, tmp_path).trials
+    assert again[:28] == whole and len(again) == 31 and again[29].state.is_finished()
+
+
+@pytest.mark.parametrize("look", [search.read, search.study])
+def test_a_journal_that_cannot_be_read_is_named_with_a_remedy(look, tmp_path):
+    (tmp_path / f"{LIMIT}.journal").write_text("torn\n{}\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"8000\.journal cannot be read .*or delete"):
+        look(LIMIT, tmp_path)
 
 
 def test_looking_at_a_study_leaves_its_file_as_it_is(few, short, tmp_path):

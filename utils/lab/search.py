@@ -147,10 +147,30 @@ def read(limit: int, folder: Path = FOLDER) -> optuna.Study:
     return optuna.load_study(study_name=f"up to {limit}", storage=_storage(limit, folder))
 
 
+class _Journal(JournalFileBackend):
+    """Before it appends a record it cuts what a full disk or a kill left of the one before."""
+
+    def append_logs(self, logs: list[dict]) -> None:
+        self._lock.acquire()
+        try:
+            with open(self._file_path, "rb+") as file:
+                file.truncate(file.read().rfind(b"\n") + 1)
+        finally:
+            self._lock.release()
+        super().append_logs(logs)
+
+
 def _storage(limit: int, folder: Path) -> JournalStorage:
     path = str(folder / f"{limit}.journal")
     # Not the default lock, a symbolic link: Windows lets few people make one.
-    return JournalStorage(JournalFileBackend(path, lock_obj=JournalFileOpenLock(path)))
+    journal = _Journal(path, lock_obj=JournalFileOpenLock(path))
+    try:
+        return JournalStorage(journal)
+    except (ValueError, KeyError) as error:
+        raise ValueError(
+            f"{path} cannot be read ({error!r}): take it from git again, or delete the first line "
+            "that is not JSON"
+        ) from error
 
 
 def study(limit: int, folder: Path) -> optuna.Study:
@@ -174,8 +194,8 @@ def run(
     """Add ``trials`` to the study of ``limit``, on one thread; return the study."""
     checks.whole(1, trials=trials)
     found = study(limit, folder)
-    tried = found.get_trials(deepcopy=False)
-    if all(trial.state == TrialState.FAIL for trial in tried):  # else one stands or waits
+    states = {trial.state for trial in found.get_trials(deepcopy=False)}
+    if states <= {TrialState.FAIL, TrialState.RUNNING}:  # a killed command leaves its trial running
         found.enqueue_trial(FIRST)
     split = images_of("validation") if images is None else images
 

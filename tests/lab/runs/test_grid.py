@@ -2,160 +2,161 @@
 
 import os
 import re
-import signal
 import subprocess
 import sys
+import tempfile
 import time
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
+import grids
 import psutil
 import pytest
-from grids import numbers
+from grids import NAME
 
-from utils import smoke
 from utils.experiments import catalogue
 from utils.experiments.recorded import BadResult, path_of
-from utils.lab.runs import grid, job, one, results
+from utils.lab import __main__ as command
+from utils.lab.runs import executors, grid, job, one, results
+from utils.smoke import smaller
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
-NAME = "02_regularization"
-RECIPE = smoke.smaller(catalogue.recipe(NAME))
-SEEDS = range(4)
+RECIPE = smaller(catalogue.recipe(NAME))
 
 
-def command(folder: Path, last_seed: int = 3, **options) -> subprocess.Popen:
-    """``python -m utils.lab run`` on a smoke grid, of four runs by default, two at a time."""
-    line = f"-m utils.lab run {NAME} --seeds 0-{last_seed} --jobs 2 --smoke --folder {folder}"
-    return subprocess.Popen(
-        [sys.executable, *line.split()],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        **options,
-    )
+def make(folder: Path, seeds) -> int:
+    return grid.run([NAME], seeds, jobs=1, smoke=True, folder=folder)
 
 
 def recorded(folder: Path) -> dict[int, dict]:
     """The runs in ``folder``, each one read and checked."""
-    paths = [path_of(RECIPE, seed, folder) for seed in SEEDS]
-    return {at: results.read(p, RECIPE, at, full=False) for at, p in enumerate(paths) if p.exists()}
+    paths = {path: int(path.stem[5:]) for path in (folder / NAME).glob("seed-*.json")}
+    return {seed: results.read(path, RECIPE, seed, full=False) for path, seed in paths.items()}
 
 
-def wait_for(what, process: subprocess.Popen, seconds: float = 90):
-    """The first true value of ``what()`` while ``process`` lives."""
-    deadline = time.time() + seconds
-    while time.time() < deadline:
-        if found := what():
-            return found
-        assert process.poll() is None, process.stderr.read()
+@pytest.mark.skipif(os.name == "nt", reason="a folder of open locks cannot be removed")
+def test_two_commands_share_the_work_and_a_killed_one_frees_its_own(
+    tmp_path, here, reference, capsys
+):
+    line = f"-m utils.lab run {NAME} --seeds 0-99 --jobs 1 --smoke --folder {tmp_path}"
+    quiet = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+    other = subprocess.Popen([sys.executable, "-u", *line.split()], **quiet)
+    deadline = time.monotonic() + 120
+    while not recorded(tmp_path):
+        assert time.monotonic() < deadline and other.poll() is None
         time.sleep(0.05)
-    raise AssertionError("it never happened")
+    made = make(tmp_path, range(5))
+    assert 0 < made < 5
+    worker, *_ = psutil.Process(other.pid).children()
+    other.kill()
+    said = other.communicate()[0] + capsys.readouterr().out
+    kept = recorded(tmp_path)
+    by_all = re.findall(r"seed (\d+): \d+\.\d\d \(best", said)
+    assert len(by_all) == len(set(by_all)) and set(map(int, by_all)) <= set(kept), "each run once"
+    assert not psutil.wait_procs([worker], timeout=30)[1], "a worker outlived its command"
+
+    claimed = [int(path.stem.rpartition("-")[2]) for path in tmp_path.rglob("*.lock")]
+    assert make(tmp_path, claimed) == len(claimed) - len(kept) > 0
+    assert {**recorded(tmp_path), **kept} == recorded(tmp_path), "a finished run was made again"
+    assert grids.numbers(kept[0]) == reference
+    files = [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".lock"]
+    assert len(files) == len(claimed), "something was left behind"
 
 
-@pytest.fixture(scope="module")
-def reference(tmp_path_factory):
-    """The same grid, one run after another in this process."""
-    folder = tmp_path_factory.mktemp("reference")
-    assert grid.run([NAME], list(SEEDS), jobs=1, smoke=True, folder=folder) == len(SEEDS)
-    return {seed: numbers(result) for seed, result in recorded(folder).items()}
+def test_an_interrupt_keeps_finished_runs(tmp_path, monkeypatch, here, capsys):
+    original = one.run
+
+    def interrupted(recipe, seed, *rest, **options):
+        if seed == 1:
+            raise KeyboardInterrupt
+        return original(recipe, seed, *rest, **options)
+
+    monkeypatch.setattr(one, "run", interrupted)
+    assert command.main(f"run {NAME} --seeds 0-2 --smoke --folder {tmp_path}".split()) == 130
+    assert "finished runs are kept" in capsys.readouterr().out and list(recorded(tmp_path)) == [0]
 
 
-def check_complete(folder: Path, reference: dict) -> None:
-    assert {seed: numbers(result) for seed, result in recorded(folder).items()} == reference
-    files = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock"]
-    assert len(files) == len(SEEDS), "something was left behind"
-
-
-def test_a_killed_command_leaves_whole_runs_and_the_next_one_goes_on(tmp_path, reference):
-    first = command(tmp_path)
-    wait_for(lambda: recorded(tmp_path), first)
-    workers = psutil.Process(first.pid).children(recursive=True)
-    os.kill(first.pid, signal.SIGKILL)
-    first.wait()
-    kept = {path: path.read_bytes() for path in tmp_path.rglob("seed-*.json")}
-    second = command(tmp_path)
-    out, errors = second.communicate(timeout=120)
-    assert second.returncode == 0, errors
-    assert re.search(r"4 runs, [1-3] recorded already", out)
-    check_complete(tmp_path, reference)
-    finished = {path: content for path, content in kept.items() if ".running" not in path.parts}
-    assert finished and all(path.read_bytes() == was for path, was in finished.items())
-    assert not psutil.wait_procs(workers, timeout=30)[1], "a worker outlived its command"
-
-
-def test_what_a_killed_command_was_writing_is_swept_up(tmp_path):
+def test_what_a_killed_command_was_writing_is_swept_up(tmp_path, here):
     path = path_of(RECIPE, 0, tmp_path)
     status = tmp_path / job.RUNNING / f"{NAME}-{path.name}"
     torn = [beside.with_name(f".{beside.name}.x1y2") for beside in (path, status)]
     for file in torn:
         file.parent.mkdir(parents=True)
-        file.write_text("{")
-    assert grid.run([NAME], [0], jobs=1, smoke=True, folder=tmp_path) == 1
+        file.write_text("{", encoding="utf-8")
+    assert make(tmp_path, [0]) == 1
     assert path.exists() and not any(file.exists() for file in torn)
 
 
-def test_two_commands_at_once_share_the_work(tmp_path, reference):
-    both = [command(tmp_path), command(tmp_path)]
-    ends = [process.communicate(timeout=180) for process in both]
-    assert [process.returncode for process in both] == [0, 0], ends
-    made = re.findall(r"seed \d(?=: \d+\.\d\d \(best)", "".join(out for out, _ in ends))
-    assert sorted(made) == [f"seed {seed}" for seed in SEEDS], "each run once"
-    check_complete(tmp_path, reference)
+def test_a_run_whose_process_died_keeps_its_claim_and_is_made_again(tmp_path, monkeypatch, here):
+    dead = Future()
+    dead.set_exception(BrokenProcessPool())
+    futures = [dead]
+
+    @contextmanager
+    def unsteady(most):
+        with grids.in_this_process() as (submit, room):
+            yield lambda *task: futures.pop() if futures else submit(*task), room
+
+    monkeypatch.setattr(executors, "on_this_machine", unsteady)
+    assert make(tmp_path, [0]) == 1 and list(recorded(tmp_path)) == [0]
 
 
-def test_an_interrupt_keeps_finished_runs(tmp_path, reference):
-    def heed():  # a test run in the background ignores interrupts, and its children would as well
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-    # So many runs that it cannot be done too early.
-    process = command(tmp_path, last_seed=19, preexec_fn=heed)
-    wait_for(lambda: recorded(tmp_path), process)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers as well
-    out, errors = process.communicate(timeout=60)
-    assert process.returncode == 130, errors
-    assert "finished runs are kept" in out and "Traceback" not in errors
-    done = recorded(tmp_path)
-    assert done and all(numbers(result) == reference[seed] for seed, result in done.items())
-
-
-def test_a_worker_that_dies_costs_no_finished_run(tmp_path, reference):
-    process = command(tmp_path)
-    wait_for(lambda: recorded(tmp_path), process)
-    children = psutil.Process(process.pid).children(recursive=True)
-    workers = [child for child in children if "popen_loky" in " ".join(child.cmdline())]
-    workers[0].kill()
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == 0, errors
-    check_complete(tmp_path, reference)
-
-
-def test_a_full_disk_ends_with_an_error_and_no_torn_file(tmp_path, reference):
+def test_a_full_disk_loses_no_finished_run(tmp_path, monkeypatch, here, capsys):
     resource = pytest.importorskip("resource")
+    original, (soft, hard) = one.run, resource.getrlimit(resource.RLIMIT_FSIZE)
 
-    def no_room():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+    def room(size: int) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
 
-    full = command(tmp_path, preexec_fn=no_room)
-    _, errors = full.communicate(timeout=90)
-    assert full.returncode == 1 and "error: [Errno" in errors and "Traceback" not in errors
-    assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".lock"]
-    grid.run([NAME], list(SEEDS), jobs=1, smoke=True, folder=tmp_path)
-    check_complete(tmp_path, reference)
+    def run(recipe, seed, *rest, **options):
+        result = original(recipe, seed, *rest, **options)
+        room(1000 if seed == 0 else soft)  # so the first one is written after the second has ended
+        return result
+
+    monkeypatch.setattr(one, "run", run)
+    try:
+        assert make(tmp_path, [0, 1]) == 2
+    finally:
+        room(soft)
+    assert sorted(recorded(tmp_path)) == [0, 1]
+    message = re.escape(f"{NAME} seed 0: {path_of(RECIPE, 0, tmp_path)} cannot be written ([Errno")
+    assert re.search(message + ".*kept in memory", capsys.readouterr().out)
+    assert not list(tmp_path.rglob(".seed*"))
 
 
-# --------------------------------------------------------------------------- in this process
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_a_result_that_cannot_be_written_goes_to_the_temporary_folder(
+    tmp_path, monkeypatch, here, capsys, elsewhere
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "runs").mkdir()
+    if elsewhere:
+        (tmp_path / "temporary").mkdir()
+    (tmp_path / "runs" / NAME).touch()  # a file where the results' folder should be
+    line = f"run {NAME} --seeds 0,1 --smoke --folder {tmp_path / 'runs'}"
+    assert command.main(line.split()) == 1
+    errors = capsys.readouterr().err
+    for seed in (0, 1):
+        path = path_of(RECIPE, seed, tmp_path / "runs")
+        said = re.search(f"seed {seed}: {re.escape(str(path))} cannot be written: (.*)", errors)[1]
+        if elsewhere:
+            place = Path(re.fullmatch("the result is in (.*), move it once there is room", said)[1])
+            assert results.read(place, RECIPE, seed, full=False)["seed"] == seed
+        else:
+            assert said.startswith("the result is lost, the temporary folder cannot be written")
 
 
-def test_finished_runs_are_skipped(tmp_path, capsys):
-    assert grid.run([NAME], [0], jobs=1, smoke=True, folder=tmp_path) == 1
+def test_finished_runs_are_skipped(tmp_path, capsys, here):
+    assert make(tmp_path, [0]) == 1
     before = path_of(RECIPE, 0, tmp_path).read_bytes()
-    assert grid.run([NAME], [0, 1], jobs=1, smoke=True, folder=tmp_path) == 1
+    assert make(tmp_path, [0, 1, 1]) == 1
     assert path_of(RECIPE, 0, tmp_path).read_bytes() == before
     assert "2 runs, 1 recorded already" in capsys.readouterr().out
 
 
-def test_a_run_that_fails_is_named_and_the_others_are_recorded(tmp_path, monkeypatch):
+def test_a_run_that_fails_is_named_and_the_others_are_recorded(tmp_path, monkeypatch, here):
     original = one.run
 
     def fragile(recipe, seed, *rest, **options):
@@ -166,20 +167,20 @@ def test_a_run_that_fails_is_named_and_the_others_are_recorded(tmp_path, monkeyp
     monkeypatch.setattr(one, "run", fragile)
     message = r"1 of 3 runs failed\n02_regularization seed 1: ValueError: a bad day"
     with pytest.raises(RuntimeError, match=message):
-        grid.run([NAME], [0, 1, 2], jobs=1, smoke=True, folder=tmp_path)
+        make(tmp_path, [0, 1, 2])
     assert sorted(recorded(tmp_path)) == [0, 2]
 
 
-def test_an_unusable_file_is_refused_before_anything_is_trained(tmp_path, monkeypatch):
+def test_an_unusable_file_is_refused_before_anything_is_trained(tmp_path, monkeypatch, here):
     path = path_of(RECIPE, 2, tmp_path)
     path.parent.mkdir(parents=True)
-    path.write_text("{")
+    path.write_text("{", encoding="utf-8")
     monkeypatch.setattr(one, "run", lambda *_, **__: pytest.fail("it trained"))
     with pytest.raises(BadResult, match=r"seed-2\.json cannot be read"):
-        grid.run([NAME], list(SEEDS), jobs=1, smoke=True, folder=tmp_path)
+        make(tmp_path, range(4))
 
 
-def test_a_result_of_other_code_is_refused(tmp_path, monkeypatch):
+def test_a_result_of_other_code_is_refused(tmp_path, monkeypatch, here):
     original = one.run
 
     def of_other_code(*arguments, **options):
@@ -188,19 +189,21 @@ def test_a_result_of_other_code_is_refused(tmp_path, monkeypatch):
 
     monkeypatch.setattr(one, "run", of_other_code)
     with pytest.raises(RuntimeError, match=r"seed 0: the worker's code gives other numbers"):
-        grid.run([NAME], [0], jobs=1, smoke=True, folder=tmp_path)
+        make(tmp_path, [0])
     assert not recorded(tmp_path)
 
 
-def test_a_run_asked_for_twice_is_made_once(tmp_path):
-    assert grid.run([NAME, NAME], [0, 0], jobs=1, smoke=True, folder=tmp_path) == 1
-
-
-def test_a_run_that_is_being_made_elsewhere_is_left_to_it_and_named(tmp_path, capsys):
+def test_a_run_that_is_being_made_elsewhere_is_left_to_it_and_named(tmp_path, capsys, here):
     path = path_of(RECIPE, 0, tmp_path)
     with job.Job("elsewhere", RECIPE, 0, "smoke", 1, path).lock():
-        assert grid.run([NAME], [0, 1], jobs=1, smoke=True, folder=tmp_path) == 1
+        assert make(tmp_path, [0, 1]) == 1
     assert f"1 runs are being made by another command: {NAME} seed 0" in capsys.readouterr().out
+
+
+def test_progress_that_cannot_be_told_costs_no_run(tmp_path, monkeypatch, here):
+    worker = SimpleNamespace(get_worker=lambda: __import__("no_such_module"))
+    monkeypatch.setitem(sys.modules, "distributed", worker)
+    assert make(tmp_path, [0]) == 1
 
 
 @pytest.mark.parametrize(
@@ -215,6 +218,13 @@ def test_a_run_that_is_being_made_elsewhere_is_left_to_it_and_named(tmp_path, ca
 def test_what_cannot_be_is_refused(tmp_path, options, message):
     with pytest.raises(ValueError, match=message):
         grid.run([NAME], [0], **{"smoke": True, "folder": tmp_path} | options)
+
+
+def test_more_seeds_than_anybody_can_run_are_refused(capsys):
+    with pytest.raises(SystemExit):
+        command.main(["run", NAME, "--seeds", "0-1000000000"])
+    assert "'0-1000000000' is more than 10,000 seeds" in capsys.readouterr().err
+    assert command.seeds("0-2,1,7") == [0, 1, 2, 7]
 
 
 def test_nothing_but_mnist_enters_the_recorded_results(digits, monkeypatch):

@@ -1,140 +1,141 @@
-"""Where runs are made: in processes of this machine, or by the workers of a Dask cluster.
+"""Where jobs are done: in processes of this machine, or by the workers of a Dask cluster.
 
-Both take jobs as there is room for them, claim each before it starts and yield
-``(job, outcome)`` as it ends: its result or, in words, what went wrong.
+This module imports nothing heavy, so that a new process ignores interrupts almost at once.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
+import signal
+import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
+from concurrent.futures import ProcessPoolExecutor as Pool
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 
-import joblib
-from filelock import FileLock, Timeout
-from joblib.externals.loky import get_reusable_executor
-from joblib.externals.loky.process_executor import TerminatedWorkerError
+from tqdm import tqdm
 
-from utils.lab.runs.job import Job, work
-from utils.support.files import sweep
-
-LOOK_EVERY_S = 2  # for workers that have joined a cluster
-
-
-class Claims:
-    """The runs this command has claimed. The operating system frees those of a killed one."""
-
-    def __init__(self) -> None:
-        self._locks: dict[str, FileLock] = {}
-
-    def take(self, job: Job) -> bool:
-        """Claim ``job``; ``False`` where another command has it or has recorded it meanwhile."""
-        lock = job.lock()
-        try:
-            lock.acquire()
-        except Timeout:
-            return False
-        if job.path.exists():
-            lock.release()
-            return False
-        self._locks[job.name] = lock
-        for path in (job.path, job.status):
-            sweep(path)
-        return True
-
-    def drop(self, job: Job) -> None:
-        self._locks.pop(job.name).release()
-
-    def drop_all(self) -> None:
-        while self._locks:
-            self._locks.popitem()[1].release()
+LOOK_EVERY_S = 2
+CONNECT_S = 10  # until a scheduler that does not answer is given up
+DIED = "its process died twice, often for lack of memory: try fewer --jobs"
 
 
-def on_this_machine(jobs: list[Job], claims: Claims, processes: int | None) -> Iterator[tuple]:
-    """In ``processes`` (default: one per core), with joblib.
+def outcomes(
+    do: Callable, jobs: Iterable, claim: Callable, submit: Callable, room: Callable
+) -> Iterator[list[tuple]]:
+    """Do ``jobs``; yield those that ended, ``(job, outcome)``, every two seconds or more often.
 
-    When one dies, say for want of memory, the runs in flight are made again.
+    An outcome is what ``do(job)`` returned or, as text, its error. A job is submitted when fewer
+    than ``room()`` are running, and only if ``claim(job)`` is true at that moment. If its process
+    dies, it is submitted once more.
     """
-    ended: set[str] = set()
-    parent = os.getpid()
-
-    def tasks() -> Iterator:
-        for job in jobs:
-            if job.name not in ended and claims.take(job):
-                yield joblib.delayed(work)(job, parent)
-
-    while True:
-        before = len(ended)
-        parallel = joblib.Parallel(
-            n_jobs=processes or joblib.cpu_count(),
-            backend="loky",
-            return_as="generator_unordered",
-            batch_size=1,
-            pre_dispatch="n_jobs",
-        )
-        try:
-            for job, outcome in parallel(tasks()):
-                ended.add(job.name)
-                yield job, outcome  # recorded by whoever asked, before the claim goes
-                claims.drop(job)
-            return
-        except TerminatedWorkerError as error:
-            if len(ended) == before:
-                raise RuntimeError(
-                    "worker processes die before a run ends, often for want of memory: "
-                    "try fewer --jobs. Finished runs are kept."
-                ) from error
-            claims.drop_all()
-        except BaseException:
-            get_reusable_executor().shutdown(wait=False, kill_workers=True)
-            raise
-
-
-def on_cluster(jobs: list[Job], claims: Claims, client, most: int | None) -> Iterator[tuple]:
-    """On the workers of ``client``'s cluster, one run a thread, at most ``most`` at a time.
-
-    Workers may join and leave: Dask makes a lost worker's runs again elsewhere. Its own futures
-    do what joblib's Dask backend does not: follow the cluster's size, and report a run that
-    could not even start.
-    """
-    from distributed import wait
-
-    left, running = deque(jobs), {}
-    try:
-        while left or running:
-            room = sum(client.nthreads().values())
-            while left and len(running) < min(room, most or room):
-                job = left.popleft()
-                if claims.take(job):
-                    running[client.submit(work, job, None, pure=False)] = job
-            if not running:
-                time.sleep(LOOK_EVERY_S if left else 0)  # no worker yet
-                continue
-            with contextlib.suppress(TimeoutError):
-                wait(list(running), timeout=LOOK_EVERY_S, return_when="FIRST_COMPLETED")
-            for future in [future for future in running if future.done()]:
-                job = running.pop(future)
-                if future.status == "finished":
-                    yield job, future.result()[1]
-                else:
-                    yield job, f"{type(future.exception()).__name__}: {future.exception()}"
-                claims.drop(job)
-    finally:
-        client.cancel(list(running))
+    waiting, running, died = deque(jobs), {}, set()
+    while waiting or running:
+        most = room()
+        while waiting and len(running) < most:
+            if claim(job := waiting.popleft()):
+                running[submit(do, job)] = job
+        if waiting and not running:  # no worker has joined the cluster yet
+            time.sleep(LOOK_EVERY_S)
+        ended = []
+        for future in wait(running, LOOK_EVERY_S, FIRST_COMPLETED).done:
+            job, error = running.pop(future), future.exception()
+            if not isinstance(error, BrokenExecutor):
+                text = f"{type(error).__name__}: {error}"
+                ended.append((job, text if error else future.result()))
+            elif job in died:
+                ended.append((job, DIED))
+            else:
+                died.add(job)
+                waiting.appendleft(job)
+        yield ended
 
 
 @contextlib.contextmanager
-def connected(address: str) -> Iterator:
-    """A client of the Dask scheduler at ``address``; ``RuntimeError`` where there is none."""
+def on_this_machine(most: int | None = None) -> Iterator[tuple[Callable, Callable]]:
+    """``submit`` and ``room`` for processes of this machine, at most ``most`` (default: the cores).
+
+    They start as they are needed, and all end with this process, however it ends. Each is a pool
+    of its own: if it dies, it takes no other job with it.
+    """
+    spawn = get_context("spawn")  # fork would copy locks that other threads hold
+    command, end = spawn.Pipe(duplex=False)
+    last: dict[Pool, Future] = {}
+
+    def submit(do: Callable, job) -> Future:
+        for pool in [pool for pool, future in last.items() if future.done()]:
+            with contextlib.suppress(BrokenExecutor):  # it died: another one takes its place
+                last[pool] = pool.submit(do, job)
+                return last[pool]
+            del last[pool]
+        pool = Pool(1, spawn, initializer=_belong_to, initargs=(command,))
+        last[pool] = pool.submit(do, job)
+        return last[pool]
+
+    try:
+        yield submit, lambda: most or cores()
+    finally:
+        end.close()
+        for pool in last:
+            pool.shutdown()
+
+
+def _belong_to(command: Connection) -> None:
+    """Make this process end when the command ends, and not at an interrupt."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    tqdm.set_lock(threading.RLock())  # its own is a semaphore, which os._exit would leave behind
+
+    def watch() -> None:
+        try:
+            command.recv_bytes()  # nothing is ever sent: this returns when the other end closes
+        finally:
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    with contextlib.suppress(AttributeError):  # macOS and Windows have no such function
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def on_cluster(
+    address: str, most: int | None, topic: str, hear: Callable
+) -> Iterator[tuple[Callable, Callable]]:
+    """``submit`` and ``room`` for the workers of a Dask scheduler, at most ``most``, one job each.
+
+    Workers may join and leave: Dask does the job of a lost one again elsewhere. ``hear`` gets what
+    they log to ``topic``. Raises ``RuntimeError`` where no scheduler answers, now or later.
+    """
     try:
         from distributed import Client  # here: an optional extra
     except ImportError as error:
         raise RuntimeError("--cluster needs Dask: pip install -e '.[cluster]'") from error
     try:
-        client = Client(address, timeout="10s")
+        client = Client(address, timeout=CONNECT_S)
     except (OSError, ValueError) as error:
         raise RuntimeError(f"no Dask scheduler answers at {address}: {error}") from error
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # the error below says it
     with client:
-        yield client
+        client.subscribe_topic(topic, lambda event: hear(event[1]))
+
+        def room() -> int:
+            try:
+                workers = len(client.nthreads())
+            except OSError as error:
+                raise CancelledError from error
+            return min(workers, most or workers)
+
+        try:
+            yield client.get_executor(pure=False).submit, room
+        except CancelledError as error:  # of jobs, when the scheduler is lost
+            lost = f"the Dask scheduler at {address} no longer answers: finished runs are kept"
+            raise RuntimeError(lost) from error

@@ -7,14 +7,20 @@ written by the process that claimed it, so workers need no common disk.
 from __future__ import annotations
 
 import contextlib
+import tempfile
+from collections.abc import Iterable
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from utils.experiments import catalogue
 from utils.experiments.recorded import path_of, read_sealed
 from utils.lab.runs import executors, fingerprint, results
-from utils.lab.runs.job import Job, images_of
-from utils.lab.runs.progress import Board
+from utils.lab.runs.job import TOPIC, Job, images_of, make
+from utils.lab.runs.progress import Progress
+from utils.smoke import smaller
 from utils.support import checks
+from utils.support.files import sweep
 
 
 def run(
@@ -47,61 +53,50 @@ def run(
             f"{', '.join(sorted(drafts))}: a draft is judged on validation only (choose), until "
             "its recipe is final and stands in catalogue.EXPERIMENTS"
         )
-    chosen = [smoke(catalogue.recipe(n)) if smoke else catalogue.recipe(n) for n in names]
-    return record(
-        [
-            Job(
-                name=f"{recipe.name} seed {seed}",
-                recipe=recipe,
-                seed=seed,
-                images="smoke" if smoke else "mnist",
-                threads=threads,
-                device=device,
-                path=path_of(recipe, seed, folder),
-            )
-            for seed in seeds
-            for recipe in chosen
-        ],
-        jobs,
-        cluster,
+    recipes = [catalogue.recipe(name) for name in names]
+    recipes = [smaller(recipe) for recipe in recipes] if smoke else recipes
+    images = "smoke" if smoke else "mnist"
+    todo = (
+        Job(f"{r.name} seed {seed}", r, seed, images, threads, path_of(r, seed, folder), device)
+        for seed in seeds
+        for r in recipes
     )
+    return record(todo, jobs, cluster)
 
 
-def record(todo: list[Job], jobs: int | None = None, cluster: str | None = None) -> int:
+def record(todo: Iterable[Job], jobs: int | None = None, cluster: str | None = None) -> int:
     """Make and record those of ``todo`` that are missing; return how many (see ``run``)."""
     checks.whole(1, **({} if jobs is None else {"jobs": jobs}))
     todo = list({job.path: job for job in todo}.values())  # each once
-    for job in todo:
-        checks.whole(1, threads=job.threads)
-        images_of(job.images)  # here first: a clear error before any worker starts, one download
+    for images, threads in {(job.images, job.threads) for job in todo}:
+        checks.whole(1, threads=threads)
+        images_of(images)  # here first: a clear error before any worker starts, one download
     missing = [job for job in todo if not _is_recorded(job)]
     print(f"{len(todo)} runs, {len(todo) - len(missing)} recorded already", flush=True)
-    if not missing:
-        return 0
+    ended = _make(missing, jobs, cluster) if missing else {}
+    if absent := [job.name for job in missing if job not in ended and not job.path.exists()]:
+        print(f"{len(absent)} runs are being made by another command: {', '.join(absent)}")
+    if failed := [f"{job.name}: {reason}" for job, reason in ended.items() if reason]:
+        raise RuntimeError("\n".join([f"{len(failed)} of {len(missing)} runs failed", *failed]))
+    return len(ended)
+
+
+def _make(missing: list[Job], jobs: int | None, cluster: str | None) -> dict[Job, str]:
+    """The runs that ended, each with why it failed: an empty text where it is recorded."""
     for job in missing:
         fingerprint.fingerprint(job.recipe)  # now, so that results need not wait for it
-    failed: list[str] = []
-    with contextlib.ExitStack() as stack:
-        client = stack.enter_context(executors.connected(cluster)) if cluster else None
-        board = stack.enter_context(Board(missing, client))
-        claims = executors.Claims()
-        stack.callback(claims.drop_all)
-        if client:
-            ends = executors.on_cluster(missing, claims, client, jobs)
+    progress = Progress(missing)
+    with contextlib.closing(progress), contextlib.closing(_Records(progress)) as records:
+        if cluster:
+            workers = executors.on_cluster(cluster, jobs, TOPIC, progress.hear)
         else:
-            ends = executors.on_this_machine(missing, claims, jobs)
-        for job, outcome in stack.enter_context(contextlib.closing(ends)):
-            outcome = _write(job, outcome)
-            if isinstance(outcome, str):
-                failed.append(f"{job.name}: {outcome}")
-            board.ended(job, outcome)
-    absent = [job for job in missing if job.name not in board.done and not job.path.exists()]
-    if absent:
-        names = ", ".join(job.name for job in absent)
-        print(f"{len(absent)} runs are being made by another command: {names}")
-    if failed:
-        raise RuntimeError("\n".join([f"{len(failed)} of {len(missing)} runs failed", *failed]))
-    return len(board.done)
+            workers = executors.on_this_machine(jobs)
+        with workers as (submit, room):
+            for ended in executors.outcomes(make, missing, records.claim, submit, room):
+                for job, outcome in ended:
+                    records.add(job, outcome)
+                progress.draw()
+    return records.ended
 
 
 def _is_recorded(job: Job) -> bool:
@@ -115,15 +110,90 @@ def _is_recorded(job: Job) -> bool:
     return True
 
 
-def _write(job: Job, outcome: dict | str) -> dict | str:
-    """Write a result; where the worker's code is not this code, say so instead."""
-    if isinstance(outcome, str):
-        return outcome
-    if not fingerprint.agree(outcome["fingerprint"], fingerprint.fingerprint(job.recipe)):
-        return (
-            f"the worker's code gives other numbers ({outcome['machine']}, commit "
-            f"{outcome['git_commit']}, torch {outcome['versions']['torch']}): bring it to this "
-            "commit and these versions"
-        )
-    results.write(outcome, job.path)
-    return outcome
+class _Records:
+    """Claims the runs of a command and writes their results.
+
+    A result that cannot be written, as on a full disk, is kept in memory and tried again whenever
+    a run ends; in the end it goes to the system's temporary folder.
+    """
+
+    def __init__(self, progress: Progress):
+        self.ended: dict[Job, str] = {}  # see _make
+        self._progress = progress
+        self._locks: dict[Job, FileLock] = {}
+        self._unwritten: dict[Job, dict] = {}
+
+    def close(self) -> None:
+        self._write()
+        for job, result in self._unwritten.items():
+            self._end(job, f"{job.path} cannot be written: {_rescued(job.path, result)}")
+        for lock in self._locks.values():
+            lock.release()
+
+    def claim(self, job: Job) -> bool:
+        """``False`` where another command has the run or has recorded it meanwhile."""
+        if job in self._locks:  # its process died
+            return True
+        try:
+            lock = job.lock()
+            lock.acquire()
+        except Timeout:
+            return False
+        except OSError as error:
+            self._end(job, f"it cannot be claimed: {error}")
+            return False
+        if job.path.exists():
+            lock.release()
+            return False
+        self._locks[job] = lock
+        for path in (job.path, job.status):
+            sweep(path)
+        return True
+
+    def add(self, job: Job, outcome: dict | str) -> None:
+        """A run gave its result or, in words, what went wrong."""
+        if reason := outcome if isinstance(outcome, str) else _of_other_code(job, outcome):
+            self._end(job, reason)
+        else:
+            self._unwritten[job] = outcome
+        self._write()
+
+    def _write(self) -> None:
+        for job, result in list(self._unwritten.items()):
+            try:
+                results.write(result, job.path)
+            except OSError as error:
+                text = f"{job.path} cannot be written ({error}). The result is kept in memory"
+                self._progress.say(f"{job.name}: {text}; next try when another run ends")
+            else:
+                del self._unwritten[job]
+                self._end(job, result)
+
+    def _end(self, job: Job, outcome: dict | str) -> None:
+        self.ended[job] = outcome if isinstance(outcome, str) else ""
+        self._progress.ended(job, outcome)
+        with contextlib.suppress(OSError):  # there may be none
+            job.status.unlink()
+        if job in self._locks:
+            self._locks.pop(job).release()
+
+
+def _rescued(path: Path, result: dict) -> str:
+    """Write a result to the system's temporary folder; say where it is."""
+    try:
+        place = Path(tempfile.mkdtemp(prefix="mnist-")) / path.parent.name / path.name
+        results.write(result, place)
+    except OSError as error:
+        return f"the result is lost, the temporary folder cannot be written either ({error})"
+    return f"the result is in {place}, move it once there is room"
+
+
+def _of_other_code(job: Job, result: dict) -> str:
+    """What to do where the worker's code is not this code; empty where it is."""
+    if fingerprint.agree(result["fingerprint"], fingerprint.fingerprint(job.recipe)):
+        return ""
+    return (
+        f"the worker's code gives other numbers ({result['machine']}, commit "
+        f"{result['git_commit']}, torch {result['versions']['torch']}): bring it to this "
+        "commit and these versions"
+    )
