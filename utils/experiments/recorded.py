@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from pathlib import Path
@@ -33,18 +34,31 @@ def seal(result: dict) -> str:
 
 
 def read_sealed(path: Path) -> dict:
-    """A result of whatever recipe, as it was written; ``BadResult`` where it is not."""
+    """A result of whatever recipe, as it was written; ``BadResult`` where it is not.
+
+    A file is read once until it changes, so what is returned is not to be edited.
+    """
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise BadResult(f"{path} cannot be read: {error}.") from error
+    return _read_sealed(path, (found.st_mtime_ns, found.st_size, found.st_ino))
+
+
+@functools.cache
+def _read_sealed(path: Path, _stamp: tuple) -> dict:
+    remedy = "Take it from git again, or remove it and repeat the run."
     try:
         result = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise BadResult(f"{path} cannot be read: {error}. Delete it and run again.") from error
+        raise BadResult(f"{path} cannot be read: {error}. {remedy}") from error
     reason = ""
     if not isinstance(result, dict) or result.get("format") != FORMAT:
         reason = f"not a result of format {FORMAT}"
     elif result.get("sha256") != seal(result):
         reason = "edited since it was recorded: its checksum is not that of its content"
     if reason:
-        raise BadResult(f"{path}: {reason}. Delete it and run again.")
+        raise BadResult(f"{path}: {reason}. {remedy}")
     return result
 
 

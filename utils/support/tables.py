@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -15,6 +16,12 @@ class Table:
 
     columns: list[str]
     rows: list[list]
+
+    @classmethod
+    def of(cls, rows: Iterable[dict]) -> Table:
+        """A table of at least one row, each ``{column: cell}``."""
+        rows = list(rows)
+        return cls(list(rows[0]), [list(row.values()) for row in rows])
 
     def markdown(self) -> str:
         cells = [[str(cell) for cell in row] for row in self.rows]
