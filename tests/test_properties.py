@@ -11,7 +11,7 @@ import torch
 from utils import data, loaders, mnist_files, schedules
 from utils.experiments.recorded import BadResult, path_of
 from utils.experiments.steps import SKELETON
-from utils.lab.report.intervals import estimate, mcnemar, paired_difference
+from utils.lab.report.intervals import estimate, paired_difference
 from utils.lab.runs import results
 
 hypothesis = pytest.importorskip("hypothesis", reason="needs the extra: pip install -e '.[test]'")
@@ -111,13 +111,6 @@ def test_a_shift_of_every_seed_is_the_paired_difference(values, shift):
     found = paired_difference(values, [value + shift for value in values])
     assert found.mean == pytest.approx(shift, abs=1e-9)
     assert found.std == pytest.approx(0, abs=1e-9)
-
-
-@given(st.sets(st.integers(0, 9999), max_size=60), st.sets(st.integers(0, 9999), max_size=60))
-def test_mcnemar_is_the_same_from_either_side(a, b):
-    one, other = mcnemar(list(a), list(b)), mcnemar(list(b), list(a))
-    assert (one.only_before, one.only_after) == (other.only_after, other.only_before)
-    assert one.p == pytest.approx(other.p) and 0 < one.p <= 1
 
 
 @given(st.sampled_from(list(schedules.SCHEDULES)), st.integers(1, 8), st.integers(2, 30))

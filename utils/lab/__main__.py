@@ -80,6 +80,7 @@ def run(names, seeds, folder, **options):
 def choose(name, tried, seeds, **options):
     """Try other settings on the validation split: choose 01_skeleton --try lr=0.05,0.1."""
     from utils.experiments import catalogue
+    from utils.lab.report import choices
     from utils.lab.runs import validation
 
     recipe = catalogue.recipe(name)
@@ -87,7 +88,7 @@ def choose(name, tried, seeds, **options):
     if len(dict(values)) < len(values):
         raise ValueError("a setting is tried twice: list its values once, lr=0.05,0.1")
     validation.run(recipe, dict(values), seeds or [0], **options)
-    print(validation.table([name]))
+    print(choices.table([name]))
 
 
 def list_():

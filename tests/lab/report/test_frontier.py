@@ -1,153 +1,119 @@
 """The frontier's tables and pictures, every number from made-up runs; its published facts."""
 
+import pandas as pd
 import pytest
+from made_up import columns, of, words
 
-from utils import models
 from utils.experiments.frontier import FRONTIER, LONG
 from utils.experiments.recorded import BadResult
-from utils.lab.report import frontier
-from utils.lab.runs import results, validation
-from utils.recipes import build_model
-from utils.support.tables import Table
+from utils.lab.report import choices, frontier
+from utils.lab.report.paired import DELTA, parameters
+from utils.lab.runs.validation import AS_CHOSEN
 
-LEVELS = dict(zip(FRONTIER, (99.20, 99.38, 99.41, 99.55, 99.60, 99.70), strict=True))
-WRONG = {
-    "indices": [0, 947, 4823],
-    "labels": [7, 8, 9],
-    "predictions": [1, 9, 4],
-    "probabilities": [0.9, 0.8, 0.7],
-    "true_probabilities": [0.1, 0.1, 0.2],
-}
-NOTHING_WRONG = {key: [] for key in WRONG}
+LEVELS = dict(zip(FRONTIER, (99.20, 99.38, 99.41, 99.55, 99.60, 99.72), strict=True))
 
 
 @pytest.fixture
-def runs(monkeypatch):
-    """Five runs of every size, 0.01 apart around ``LEVELS``; targets 0.05 below those."""
-    level_of = {FRONTIER[limit].name: level for limit, level in LEVELS.items()}
-
-    def reported(name, folder=None):
-        def wrong(seed):
-            return WRONG if (name, seed) == (frontier.LARGEST.name, 0) else NOTHING_WRONG
-
-        return [
-            {
-                "seed": seed,
-                "test_accuracy_last": level_of[name] + 0.01 * (seed - 2),
-                "misclassified": wrong(seed),
-            }
-            for seed in range(5)
-        ]
-
-    monkeypatch.setattr(results, "reported", reported)
-    targets = {name: level - 0.05 for name, level in level_of.items()}
-    monkeypatch.setattr(frontier, "TARGETS", targets | {FRONTIER[2000].name: 99.25})
-    return reported
+def sized(runs):
+    """Five runs of every size, 0.01 apart around ``LEVELS``."""
+    for limit, level in LEVELS.items():
+        runs[FRONTIER[limit].name] = of(*(level + 0.01 * n for n in (-2, -1, 0, 1, 2)))
+    return runs
 
 
-def rows_of(table: Table):
-    return [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+def test_the_table_has_every_size_and_what_was_missed(sized):
+    found = columns(frontier.table())
+    assert found["fewer than"] == [f"{limit:,}" for limit in FRONTIER]
+    assert found["parameters"] == [f"{parameters(recipe):,}" for recipe in FRONTIER.values()]
+    assert found["last epoch"][0] == "99.200\u00a0±\u00a00.016"
+    assert found["reached"][:2] == ["yes", "no, by 0.070"] and found["reached"][-1] == "yes"
+    assert found["lowest, highest"][-1] == "99.70, 99.74"
+    gaps = found["Δ to the size before [95 % interval]"]
+    assert gaps[:2] == ["", "+0.18 [+0.18, +0.18]"] and gaps[-1] == "+0.12 [+0.12, +0.12]"
 
 
-def test_the_table_has_every_size_and_what_was_missed(runs):
-    rows = rows_of(frontier.table())
-    assert [row["fewer than"] for row in rows] == [f"{limit:,}" for limit in FRONTIER]
-    first, last = rows[0], rows[-1]
-    assert first["last epoch"] == "99.200\u00a0±\u00a00.016" and first["reached"] == "no, by 0.050"
-    assert last["lowest, highest"] == "99.68, 99.72" and last["reached"] == "yes"
-    found = models.count_parameters(build_model(FRONTIER[8000]))
-    assert rows[3]["parameters"] == f"{found:,}"
-    gaps = [row["Δ to the size before [95 % interval]"] for row in rows]
-    assert gaps[:2] == ["", "+0.18 [+0.18, +0.18]"] and gaps[-1] == "+0.10 [+0.10, +0.10]"
-
-
-def test_the_smallest_that_is_enough_is_the_smallest(runs):
+def test_the_smallest_that_is_enough_is_the_smallest(sized, monkeypatch):
     assert frontier.smallest() is FRONTIER[5000]
-    size = models.count_parameters(build_model(FRONTIER[5000]))
-    assert f"of 6 sizes to average 99.40 % has {size:,} parameters; " in frontier.finding()
-    assert frontier.finding().endswith(" average 99.70 %")
-
-
-def test_longer_runs_are_compared_seed_by_seed(runs, monkeypatch):
-    short = results.reported
-
-    def reported(name, folder=None):
-        found = short(name.removesuffix("_long"))
-        found = found[1:4] if name.endswith("_long") else found
-        more = 0.05 if name.endswith("_long") else 0
-        return [run | {"test_accuracy_last": run["test_accuracy_last"] + more} for run in found]
-
-    monkeypatch.setattr(results, "reported", reported)
-    rows = rows_of(frontier.longer())
-    assert [row["fewer than"] for row in rows] == [f"{limit:,}" for limit in LONG]
-    assert {row["Δ [95 % interval]"] for row in rows} == {"+0.05 [+0.05, +0.05]"}
-    assert rows[0]["one a seed"] == "99.24, 99.25, 99.26" and rows[0]["epochs"] == 60
-    assert rows[0]["these seeds in 20 epochs"] == "99.200"
-
-
-def test_none_may_be_enough(runs, monkeypatch):
+    size = f"{parameters(FRONTIER[5000]):,}"
+    assert f"of 6 sizes to average 99.40 % has {size} parameters; " in frontier.finding()
+    assert frontier.finding().endswith(" average 99.72 %")
     monkeypatch.setattr(frontier, "ENOUGH", 99.99)
     assert frontier.smallest() is None
     assert "None of 6 sizes averages 99.99 %;" in frontier.finding()
 
 
-def test_the_picture_has_ours_and_theirs(runs):
+def test_longer_runs_are_compared_seed_by_seed(sized):
+    for limit, recipe in LONG.items():
+        sized[recipe.name] = {n: [LEVELS[limit] + 0.01 * n + 0.03] for n in (1, 2, 3)}
+    found = columns(frontier.longer())
+    assert found["fewer than"] == [f"{limit:,}" for limit in LONG]
+    assert found[DELTA] == ["+0.05 [+0.05, +0.05]"] * 2
+    assert found["seed by seed"][0] == "99.24, 99.25, 99.26" and found["epochs"][0] == "60"
+    assert found["these seeds in 20 epochs"][0] == "99.200"
+
+
+def test_the_picture_has_ours_and_theirs(sized):
     figure = frontier.picture()
-    labels = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert len(labels) == 4 and frontier.finding() in figure.get_suptitle().replace("\n", " ")
+    assert frontier.finding() in words(figure)
+    (axes,) = figure.axes
+    line = axes.lines[0].get_xydata()
+    assert line[:, 0].tolist() == [parameters(recipe) for recipe in FRONTIER.values()]
+    assert line[:, 1] == pytest.approx(list(LEVELS.values()))
+    theirs = [marks.get_offsets() for marks in axes.collections if len(marks.get_offsets()) > 1]
+    assert sorted(map(len, theirs)) == [3, 12, 12], "doubtful, elsewhere, the published designs"
+    assert len(figure.legends[0].get_texts()) == 4
 
 
-def test_the_mistakes_are_the_largest_networks_first_seeds(runs, mnist):
+def test_the_mistakes_are_the_largest_networks_first_seeds(wrong, mnist):
+    wrong[frontier.LARGEST.name] = {0: [(0, 7, 1), (947, 8, 9), (4823, 9, 4)], 1: [(5, 1, 2)]}
     figure = frontier.mistakes_picture(mnist)
-    assert "3 of 10,000 wrong; * 1 whose label" in figure.get_suptitle()
+    assert "3 mistakes; * 1 whose label" in words(figure)
     titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
     assert [title.endswith("*") for title in titles] == [False, True, False]
-    assert [row[1] for row in frontier.mistakes_read().rows] == [3, 2, 2, 1, 1]
+    assert [cells[1] for cells in frontier.mistakes_read().rows] == [3, 2, 2, 1, 1]
 
 
 def test_an_ablation_compares_the_seeds_of_both(monkeypatch):
     tried = {
-        validation.AS_CHOSEN: {0: 99.4, 1: 99.5},
+        AS_CHOSEN: {0: 99.4, 1: 99.5},
         "bias: no → yes": {0: 99.3, 1: 99.4, 2: 99.4},
         "lr: 1 → 2": {0: 99.6, 5: 90.0},  # nothing to compare seed 5 with
         "ema: none → 0.9": {5: 99.9},  # nor this
     }
-    monkeypatch.setattr(validation, "found", lambda name: tried)
-    rows = rows_of(frontier.ablation())
-    assert [(row["changed"], row["Δ [95 % interval]"]) for row in rows] == [
-        ("lr: 1 → 2", "+0.20"),  # one seed has no interval
-        (validation.AS_CHOSEN, ""),
-        ("bias: no → yes", "-0.10 [-0.10, -0.10]"),
+    found = pd.DataFrame(
+        [(change, *run) for change, by_seed in tried.items() for run in by_seed.items()],
+        columns=["tried", "seed", "accuracy"],
+    )
+    monkeypatch.setattr(choices, "frame", lambda names: found)
+    assert frontier.ablation().rows == [
+        ["lr: 1 → 2", "99.40 → 99.60", "+0.20"],  # one seed has no interval
+        [AS_CHOSEN, "99.40, 99.50", ""],
+        ["bias: no → yes", "99.40 → 99.30, 99.50 → 99.40", "-0.10 [-0.10, -0.10]"],
     ]
-    assert [row["validation accuracy, seed by seed"] for row in rows] == [
-        "99.40 → 99.60",
-        "99.40, 99.50",
-        "99.40 → 99.30, 99.50 → 99.40",
-    ]
-    del tried[validation.AS_CHOSEN]
+    monkeypatch.setattr(choices, "frame", lambda names: found[found.tried != AS_CHOSEN])
     with pytest.raises(BadResult, match="choose frontier_8k"):
         frontier.ablation()
 
 
-def test_what_all_sizes_share_is_told_once_and_the_rest_in_the_table(runs):
+def test_what_all_sizes_share_is_told_once_and_the_rest_in_the_table(sized):
     shared, own = dict(frontier.common().rows), frontier.table().columns
     assert shared["epochs"] == "20" and shared["head"] == FRONTIER[8000].head
     assert "augmentation" in own and not shared.keys() & {"stages", *own}
 
 
-def test_the_line_goes_straight_from_size_to_size_in_the_logarithm(runs):
-    small, large = (models.count_parameters(build_model(FRONTIER[k])) for k in (2000, 4000))
+def test_the_line_goes_straight_from_size_to_size_in_the_logarithm(sized):
+    small, large = (parameters(FRONTIER[limit]) for limit in (2000, 4000))
     assert frontier.line(small) == pytest.approx(99.20)
     assert frontier.line((small * large) ** 0.5) == pytest.approx((99.20 + 99.38) / 2, abs=1e-3)
-    first, *_ = rows_of(frontier.published())
-    beside = float(first["accuracy"]) - frontier.line(int(first["parameters"].replace(",", "")))
-    assert float(first["less our line"]) == pytest.approx(beside, abs=0.006)
+    found = columns(frontier.published())
+    size, accuracy = int(found["parameters"][0].replace(",", "")), float(found["accuracy"][0])
+    beside = float(found["less our line"][0])
+    assert beside == pytest.approx(accuracy - frontier.line(size), abs=0.006)
+    assert found["source"][0].startswith("[") and "](https://github.com/" in found["source"][0]
 
 
-def test_published_runs_are_below_the_largest_size_and_have_a_source(runs):
+def test_published_runs_are_below_the_largest_size_and_have_a_source():
     found = frontier.elsewhere()
-    assert [one["parameters"] for one in found] == sorted(one["parameters"] for one in found)
-    for one in found:
-        assert 0 < one["parameters"] < 20_000 and 95 < one["accuracy"] < 100
-        assert one["source"] and one["where"] and one["protocol"]
-    assert len(frontier.published().rows) == len(found)
+    assert found.parameters.is_monotonic_increasing and found.parameters.max() < 20_000
+    assert found.accuracy.between(95, 100).all()
+    assert (found[["source", "where", "protocol"]] != "").all(axis=None)

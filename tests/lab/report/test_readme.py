@@ -6,19 +6,16 @@ import pytest
 from utils.experiments import catalogue
 from utils.experiments.steps import STEPS
 from utils.experiments.studies import STOCK_ENGINE
-from utils.lab.report import figures, readme
-from utils.lab.report.intervals import Estimate, paired_difference, signed
+from utils.lab.report import readme
+from utils.lab.report.intervals import paired_difference
 from utils.lab.runs import results
+from utils.support.paths import ROOT
+
+TEXT = readme.README.read_text(encoding="utf-8")
 
 
 def test_the_readme_is_what_the_recorded_runs_say():
-    text = readme.README.read_text()
-    assert readme.updated(text) == text, "run: make report"
-
-
-@pytest.mark.parametrize("file", figures.FIGURES)
-def test_a_figure_was_drawn_from_the_recorded_runs(file):
-    assert figures.drawn_from(file) == figures.digest(file), "run: make report"
+    assert readme.updated(TEXT) == TEXT, "run: make report"
 
 
 PAIRS = [(stock.name, batched.name) for batched, stock in STOCK_ENGINE.items()]
@@ -27,16 +24,17 @@ REPORTED = [*(recipe.name for recipe in STEPS), *(name for pair in PAIRS for nam
 
 @pytest.mark.parametrize("name", REPORTED)
 def test_the_reported_seeds_are_all_there(name):
-    assert [run["seed"] for run in results.reported(name)] == list(results.SEEDS)
+    assert results.last_accuracies(name).index.tolist() == list(results.SEEDS)
 
 
 @pytest.mark.parametrize("name", catalogue.EXPERIMENTS)
 def test_recorded_runs_are_whole_clean_and_of_one_kind(name):
+    first = results.reported("01_skeleton")[0]
     for run in results.recorded(catalogue.recipe(name)).values():
         assert "+changes" not in run["git_commit"] and run["git_commit"] != "unknown"
         assert len(run["history"]["lr"]) == catalogue.recipe(name).epochs
         for key in ("data_md5", "versions", "threads", "device", "machine"):
-            assert run[key] == results.reported("01_skeleton")[0][key], key
+            assert run[key] == first[key], key
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair[1])
@@ -55,33 +53,82 @@ def test_the_engines_show_no_difference_over_all_networks_either():
 
 
 def test_the_lock_file_holds_the_versions_the_results_were_made_with():
-    lock = dict(
-        line.split("==")
-        for line in (readme.ROOT / "requirements-lock.txt").read_text().splitlines()
-        if "==" in line
-    )
+    lines = (ROOT / "requirements-lock.txt").read_text(encoding="utf-8").splitlines()
+    lock = dict(line.split("==") for line in lines if "==" in line)
     versions = results.reported(REPORTED[0])[0]["versions"]
     assert {p: v for p, v in versions.items() if p != "python"}.items() <= lock.items()
 
 
-def test_a_change_in_the_runs_changes_the_page(monkeypatch):
-    def better(name, folder=None):
-        return [run | {"test_accuracy_last": 99.99} for run in original(name)]
-
-    original = results.reported
-    monkeypatch.setattr(results, "reported", better)
-    text = readme.README.read_text()
-    assert readme.updated(text) != text
-
-
-def test_a_lost_marker_is_named():
-    text = readme.README.read_text().replace("<!-- end:engines -->", "")
-    with pytest.raises(ValueError, match="sections 'engines' with both markers, expected 1"):
-        readme.updated(text)
-    with pytest.raises(ValueError, match="markers at odds"):
-        readme.updated(text.replace("<!-- begin:engines -->", ""))
+@pytest.fixture
+def short(monkeypatch):
+    """A README of two sections, and paragraphs around them."""
+    monkeypatch.setattr(readme, "sections", lambda: {"one": "| 1 |", "two": "| 2 |"})
+    return readme.updated(
+        "Head.\n\n<!-- begin:one -->\nold\n<!-- end:one -->\n\nBetween.\n\n"
+        "<!-- begin:two -->\n<!-- end:two -->\n\nTail.\n"
+    )
 
 
-def test_a_difference_within_noise_is_called_so():
-    assert signed(Estimate(0.02, 0.05, -0.04, 0.08, 5)) == ("+0.02 [-0.04, +0.08] (within noise)")
-    assert signed(Estimate(0.1, 0.02, 0.07, 0.13, 5)) == "+0.10 [+0.07, +0.13]"
+def test_only_what_stands_between_the_markers_is_rewritten(short, monkeypatch):
+    assert short == (
+        "Head.\n\n<!-- begin:one -->\n\n| 1 |\n\n<!-- end:one -->\n\nBetween.\n\n"
+        "<!-- begin:two -->\n\n| 2 |\n\n<!-- end:two -->\n\nTail.\n"
+    )
+    monkeypatch.setattr(readme, "sections", lambda: {"one": "| 1 |\n| 1 |", "two": "| 3 |"})
+    expected = short.replace("| 1 |", "| 1 |\n| 1 |").replace("| 2 |", "| 3 |")
+    assert readme.updated(short) == expected == readme.updated(expected)
+
+
+END = "<!-- end:one -->\n"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda text: text.replace(END, ""), "begin:one"),
+        (lambda text: text.replace(END, "") + END, "begin:one"),  # it would delete section two
+        (lambda text: text.replace(END, "").replace("Between.\n", f"Between.\n{END}"), "begin:one"),
+        (lambda text: text.replace("<!-- begin:one -->\n", ""), "end:one"),
+        (lambda text: text.replace("end:one", "end:two"), "begin:one"),
+        (lambda text: text.replace(":two", ":other"), "at odds with sections: other, two"),
+        (lambda text: text + text, "at odds with sections: one, two"),
+        (lambda text: "Nothing.", "at odds with sections: one, two"),
+    ],
+    ids=[
+        "lost",
+        "too far",
+        "a paragraph too far",
+        "no begin",
+        "another's",
+        "unknown",
+        "twice",
+        "none",
+    ],
+)
+def test_a_misplaced_marker_is_named_and_nothing_is_deleted(short, change, message):
+    with pytest.raises(ValueError, match=rf"README\.md: .*{message}"):
+        readme.updated(change(short))
+
+
+def test_an_end_marker_moved_by_a_paragraph_deletes_nothing_of_the_readme(monkeypatch):
+    names = [found["name"] for found in readme.SECTION.finditer(TEXT)]
+    monkeypatch.setattr(readme, "sections", lambda: dict.fromkeys(names, "| 1 |"))
+    for name in names:
+        before, marker, after = TEXT.partition(f"<!-- end:{name} -->")
+        paragraph, blank, rest = after.lstrip().partition("\n\n")
+        with pytest.raises(ValueError, match=r"enclose more than a section"):
+            readme.updated(before + paragraph + blank + marker + blank + rest)
+
+
+def test_write_says_what_it_rewrote(short, monkeypatch, tmp_path, capsys):
+    path, old = tmp_path / "README.md", short.replace("| 1 |", "| 0 |") + "× ü\n"
+    path.write_text(old, encoding="utf-8")
+    monkeypatch.setattr(readme, "README", path)
+    monkeypatch.setattr(readme.figures, "write", lambda: ["steps.png"])
+    monkeypatch.setattr(results, "check_fresh", lambda: None)
+    readme.write()
+    assert "rewritten: steps.png, README.md" in capsys.readouterr().out
+    assert path.read_text(encoding="utf-8") == short + "× ü\n"
+    monkeypatch.setattr(readme.figures, "write", list)
+    readme.write()
+    assert "nothing" in capsys.readouterr().out

@@ -1,111 +1,82 @@
 """The README's figures, drawn from the recorded runs and from nothing else.
 
-Each carries a digest of what it was drawn from, so a test can tell whether the picture in
+Each file carries a digest of what it shows, so a test can tell whether the picture in
 assets/figures is still the one that ``write()`` would draw.
 """
 
 from __future__ import annotations
 
 import hashlib
-import inspect
-import sys
-from collections import Counter
-from dataclasses import fields
+import io
+from pathlib import Path
 
+import numpy as np
 from matplotlib.figure import Figure
-from PIL import Image
+from matplotlib.text import Text
+from PIL import Image, ImageChops
 
-from utils import data, plot_style, plots, receptive_field
-from utils.experiments import catalogue
-from utils.experiments.frontier import FRONTIER
-from utils.experiments.published import COMMONS, DESIGN_A
-from utils.experiments.speed import SPEEDRUN
-from utils.experiments.steps import STEPS
-from utils.history import Mistakes
-from utils.lab.report import comparisons, designs, frontier, speed
-from utils.lab.runs import results
+from utils import plots
+from utils.lab.report import designs, frontier, speed, steps
 from utils.recipes import build_model
 from utils.support.files import replacing
+from utils.support.paths import ASSETS
 
-FOLDER = results.FOLDER.parent / "figures"
-BEST = STEPS[-1]
-STEP_NAMES = tuple(recipe.name for recipe in STEPS)
-DESIGN_NAMES = tuple(recipe.name for recipe in (*designs.ALL, *COMMONS.values()))
-
-
-def steps() -> Figure:
-    labels = [f"{recipe.name[:2]} {recipe.title}" for recipe in STEPS]
-    runs = [results.last_accuracies(name) for name in STEP_NAMES]
-    return comparisons.steps(
-        labels, runs, [catalogue.get(name).published.test for name in STEP_NAMES]
-    )
-
-
-def curves() -> Figure:
-    histories = [results.history_of(run) for run in results.reported(BEST.name)]
-    least = min(accuracy for history in histories for accuracy in history.test_accuracy[-5:])
-    title = f"Step {BEST.name[:2]}: no seed falls below {least:.2f} % in the last five epochs"
-    title += f" (mean and range of {len(histories)} seeds)"
-    return comparisons.seed_curves(histories, title)
-
-
-def misclassified() -> Figure:
-    images, (mistakes, ever) = data.load("mnist"), always_wrong()
-    if not images.is_mnist:
-        raise ValueError(f"this is {images.name}: the README's mistakes are MNIST's")
-    finding = f"{len(mistakes)} digits that all five seeds get wrong, of {ever} that any does"
-    return plots.misclassified(images.test_images, mistakes, images.name, finding, rows=2)
-
-
-def always_wrong() -> tuple[Mistakes, int]:
-    """The test images that every seed of the best step gets wrong, as seed 0 answers them."""
-    runs = results.reported(BEST.name)
-    counts = Counter(index for run in runs for index in run["misclassified"]["indices"])
-    first = runs[0]["misclassified"]
-    keep = [at for at, index in enumerate(first["indices"]) if counts[index] == len(runs)]
-    lists = {field.name: [first[field.name][at] for at in keep] for field in fields(Mistakes)}
-    return Mistakes.from_lists(lists), len(counts)
-
-
-def network() -> Figure:
-    return plots.network(build_model(BEST))
-
-
-# File name: what draws it, and the recipes whose runs it draws.
+FOLDER = ASSETS / "figures"
 FIGURES = {
-    "steps.png": (steps, STEP_NAMES),
-    "curves.png": (curves, (BEST.name,)),
-    "misclassified.png": (misclassified, (BEST.name,)),
-    "network.png": (network, ()),
-    "designs.png": (designs.size_picture, DESIGN_NAMES),
-    "speed.png": (speed.race_picture, (DESIGN_A.name, SPEEDRUN.name)),
-    "frontier.png": (frontier.picture, tuple(recipe.name for recipe in FRONTIER.values())),
+    "steps.png": steps.picture,
+    "curves.png": steps.curves_picture,
+    "misclassified.png": steps.mistakes_picture,
+    "network.png": lambda: plots.network(build_model(steps.BEST)),
+    "designs.png": designs.size_picture,
+    "speed.png": speed.race_picture,
+    "frontier.png": frontier.picture,
 }
+KEY = "Shows"  # the digest's name in a file
+ALIKE = 8  # grey levels, of 255, by which two drawings of one picture may differ
 
 
-def digest(file: str) -> str:
-    """What a figure is drawn from: its recipes' runs, the network and the drawing code."""
-    parts = ("seed", "history", "misclassified")
-    runs = [
-        [run[part] for part in parts] for name in FIGURES[file][1] for run in results.reported(name)
-    ]
-    layers = receptive_field.rows(build_model(BEST))
-    drawing = (plot_style, plots, comparisons, designs, speed, frontier, sys.modules[__name__])
-    code = [inspect.getsource(module) for module in drawing]
-    timed = speed.read()["race"] if file == "speed.png" else None
-    published = ([e.published for e in catalogue.EXPERIMENTS.values()], frontier.elsewhere())
-    return hashlib.sha256(repr((runs, layers, published, timed, code)).encode()).hexdigest()[:16]
+def digest(figure: Figure) -> str:
+    """Of what a figure shows: its words, the points of its lines, marks and areas, its images.
+
+    Ticks are left out: where they are depends on matplotlib's version.
+    """
+    shown = {text.get_text() for text in figure.findobj(Text)}
+    shown = {text for text in shown if any(map(str.isalpha, text))}
+    points = []
+    for axes in figure.axes:
+        shown |= {str(image.get_array().tolist()) for image in axes.images}
+        points += [line.get_xydata() for line in axes.lines]
+        for marks in axes.collections:
+            points += [marks.get_offsets(), *(path.vertices for path in marks.get_paths())]
+    shown |= {f"{x:.6g} {y:.6g}" for places in points for x, y in np.asarray(places, dtype=float)}
+    return hashlib.sha256("\n".join(sorted(shown)).encode()).hexdigest()[:16]
 
 
-def drawn_from(file: str) -> str:
-    """The digest that a figure in assets/figures carries."""
+def recorded_digest(file: str) -> str:
+    """The digest that a file in assets/figures carries."""
     with Image.open(FOLDER / file) as image:
-        return image.text.get("Source", "")
+        return image.info.get(KEY, "")
 
 
-def write() -> None:
-    """Draw every figure anew."""
-    for file, (draw, _) in FIGURES.items():
-        with replacing(FOLDER / file) as temporary:
-            metadata = {"Source": digest(file), "Software": None}
-            draw().savefig(temporary, format="png", metadata=metadata, dpi=130)
+def write() -> list[str]:
+    """Draw every figure; replace and name the files that showed anything else before."""
+    changed = []
+    for file, draw in FIGURES.items():
+        figure, png = draw(), io.BytesIO()
+        metadata = {KEY: digest(figure), "Software": None}
+        figure.savefig(png, format="png", metadata=metadata, dpi=130)
+        if not _is_alike(png, FOLDER / file):
+            with replacing(FOLDER / file) as temporary:
+                temporary.write_bytes(png.getvalue())
+            changed.append(file)
+    return changed
+
+
+def _is_alike(png: io.BytesIO, path: Path) -> bool:
+    if not path.exists():
+        return False
+    with Image.open(png) as new, Image.open(path) as old:
+        if new.info[KEY] != old.info.get(KEY) or new.size != old.size:
+            return False
+        apart = ImageChops.difference(new.convert("RGB"), old.convert("RGB"))
+        return max(highest for _, highest in apart.getextrema()) <= ALIKE

@@ -3,84 +3,87 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from statistics import mean
+from functools import partial
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from utils import data, models, plots
+from utils import data, plot_style, plots
 from utils.experiments import catalogue
 from utils.experiments.frontier import FRONTIER, LONG
 from utils.experiments.recorded import BadResult
 from utils.history import Mistakes
-from utils.lab.report import comparisons, designs, label_errors
-from utils.lab.report.intervals import estimate, mean_std, paired_difference, reaches, signed
-from utils.lab.runs import results, validation
-from utils.recipes import Recipe, build_model, formatted, switched_on
+from utils.lab.report import choices, label_errors, paired, pictures
+from utils.lab.report.intervals import paired_difference, reaches, verdict, with_interval
+from utils.lab.report.paired import DELTA, gap, last, mean_std, parameters, tabulate
+from utils.lab.runs import results
+from utils.lab.runs.validation import AS_CHOSEN
+from utils.plot_style import BLUE, GREY, PURPLE, RED
+from utils.recipes import Recipe, formatted, switched_on
+from utils.support.paths import ASSETS
 from utils.support.tables import Table
 
-ASSETS = results.FOLDER.parent
 ENOUGH = 99.40  # what the smallest network is asked for
 LARGEST = FRONTIER[max(FRONTIER)]
 ABLATED = FRONTIER[8000].name
 
 
-def elsewhere() -> list[dict]:
-    """Single runs that others published: parameters, accuracy, source and protocol of each."""
-    return json.loads((ASSETS / "published.json").read_text())
+def elsewhere() -> pd.DataFrame:
+    """Single runs that others published: parameters, accuracy, source and protocol of each.
 
-
-# --------------------------------------------------------------------------- the tables
+    ``doubt`` says why a figure cannot stand beside the others; empty for most.
+    """
+    text = (ASSETS / "published.json").read_text(encoding="utf-8")
+    return pd.DataFrame(json.loads(text)).fillna("")
 
 
 def table() -> Table:
     """The most accurate network of each size that was found, beside what was set for it."""
-    columns = ["fewer than", "network", *_own(), "parameters", "million MACs"]
-    columns += ["last epoch", "lowest, highest", "Δ to the size before [95 % interval]"]
-    before = [None, *FRONTIER.values()]
-    rows = [_row(*sized, smaller) for sized, smaller in zip(FRONTIER.items(), before, strict=False)]
-    return Table([*columns, "target", "reached"], rows)
+    limits = {recipe: limit for limit, recipe in FRONTIER.items()}
+    before = dict(zip(limits, (None, *limits), strict=False))
+
+    def ends(recipe: Recipe) -> str:
+        return paired.in_a_row(last(recipe).agg(["min", "max"]))
+
+    return tabulate(
+        limits,
+        ("fewer than", lambda recipe: f"{limits[recipe]:,}"),
+        ("network", lambda recipe: f"`{recipe.stages}`"),
+        *(*_own(), "parameters", "million MACs"),
+        ("last epoch", partial(mean_std, digits=3)),
+        ("lowest, highest", ends),
+        ("Δ to the size before [95 % interval]", lambda recipe: gap(before[recipe], recipe)),
+        ("target", lambda recipe: f"≥ {target(recipe):.2f}"),
+        ("reached", lambda recipe: verdict(last(recipe).mean(), target(recipe))),
+    )
 
 
-def _row(limit: int, recipe: Recipe, smaller: Recipe | None) -> list:
-    model = build_model(recipe)
-    values, target = results.last_accuracies(recipe.name), catalogue.get(recipe.name).target
-    return [
-        f"{limit:,}",
-        f"`{recipe.stages}`",
-        *(formatted(recipe.settings()[name]) for name in _own()),
-        f"{models.count_parameters(model):,}",
-        f"{models.count_macs(model) / 1e6:.2f}",
-        mean_std(estimate(values), 3).replace(" ", "\u00a0"),
-        f"{min(values):.2f}, {max(values):.2f}",
-        signed(designs.paired(smaller, recipe)) if smaller else "",
-        f"≥ {target:.2f}",
-        designs.verdict(mean(values), target),
-    ]
+def target(recipe: Recipe) -> float:
+    return catalogue.get(recipe.name).target
 
 
 def longer() -> Table:
     """The same networks without the limit of 20 epochs, and what that adds."""
-    rows = []
-    for limit, recipe in LONG.items():
-        sides = designs.both(FRONTIER[limit], recipe)
-        before, values = ([run["test_accuracy_last"] for run in side] for side in sides)
-        rows.append(
-            [
-                f"{limit:,}",
-                f"{designs.parameters(recipe):,}",
-                recipe.epochs,
-                mean_std(estimate(values), 3).replace(" ", "\u00a0"),
-                ", ".join(f"{value:.2f}" for value in values),
-                f"{mean(before):.3f}",
-                signed(paired_difference(before, values)),
-            ]
-        )
-    columns = ["fewer than", "parameters", "epochs", "last epoch", "one a seed"]
-    columns += ["these seeds in 20 epochs", "Δ [95 % interval]"]
-    return Table(columns, rows)
+    limits = {recipe: limit for limit, recipe in LONG.items()}
+
+    def shorter(recipe: Recipe) -> Recipe:
+        return FRONTIER[limits[recipe]]
+
+    def these_seeds(recipe: Recipe) -> str:
+        seeds = last(recipe).index
+        return f"{last(shorter(recipe))[seeds].mean():.3f}"
+
+    return tabulate(
+        limits,
+        ("fewer than", lambda recipe: f"{limits[recipe]:,}"),
+        *("parameters", "epochs"),
+        ("last epoch", partial(mean_std, digits=3)),
+        "seed by seed",
+        ("these seeds in 20 epochs", these_seeds),
+        (DELTA, lambda recipe: gap(shorter(recipe), recipe)),
+    )
 
 
 def common() -> Table:
@@ -92,8 +95,8 @@ def common() -> Table:
 
 def _own() -> list[str]:
     """Names of the settings, besides the network, in which the frontier's recipes differ."""
-    every = [recipe.settings() for recipe in FRONTIER.values()]
-    return [name for name in every[0] if name != "stages" and len({one[name] for one in every}) > 1]
+    every = pd.DataFrame([recipe.settings() for recipe in FRONTIER.values()]).drop(columns="stages")
+    return [name for name in every if every[name].nunique(dropna=False) > 1]
 
 
 def ablation() -> Table:
@@ -101,73 +104,60 @@ def ablation() -> Table:
 
     A difference is over the seeds that both were trained with; without one there is no row.
     """
-    tried = validation.found(ABLATED)
-    if validation.AS_CHOSEN not in tried:
+    tried = choices.frame([ABLATED]).pivot(index="seed", columns="tried", values="accuracy")
+    if AS_CHOSEN not in tried:
         raise BadResult(f"nothing to compare with: python -m utils.lab choose {ABLATED}")
-    as_chosen = tried[validation.AS_CHOSEN]
     rows = []
-    for change, found in tried.items():
-        if not (seeds := sorted(found.keys() & as_chosen.keys())):
+    for change in tried.columns:
+        before, after = tried[[AS_CHOSEN, change]].dropna().to_numpy().T
+        if not len(after):
             continue
-        before, after = ([values[seed] for seed in seeds] for values in (as_chosen, found))
-        gap = mean(after) - mean(before)
-        known = signed(paired_difference(before, after)) if len(seeds) > 1 else f"{gap:+.2f}"
-        pairs = ", ".join(f"{b:.2f} → {a:.2f}" for b, a in zip(before, after, strict=True))
-        if change == validation.AS_CHOSEN:
-            known, pairs = "", ", ".join(f"{value:.2f}" for value in after)
-        rows.append((gap, [change, pairs, known]))
+        gain = after.mean() - before.mean()
+        pairs = [f"{b:.2f} → {a:.2f}" for b, a in zip(before, after, strict=True)]
+        words = f"{gain:+.2f}"
+        if change == AS_CHOSEN:
+            pairs, words = [f"{a:.2f}" for a in after], ""
+        elif len(after) > 1:
+            words = with_interval(paired_difference(before, after))
+        rows.append((gain, [change, ", ".join(pairs), words]))
     rows.sort(key=lambda row: -row[0])
-    columns = ["changed", "validation accuracy, seed by seed", "Δ [95 % interval]"]
+    columns = ["changed", "validation accuracy, seed by seed", DELTA]
     return Table(columns, [cells for _, cells in rows])
 
 
 def published() -> Table:
-    """What others wrote of single runs, beside the line from mean to mean of ours.
-
-    ``doubt`` says why a figure cannot stand beside the others.
-    """
+    """What others wrote of single runs, beside the line from mean to mean of ours."""
     found = elsewhere()
-    ours = line([one["parameters"] for one in found])
-    rows = [
-        [
-            f"{one['parameters']:,}",
-            f"{one['accuracy']:.2f}",
-            f"{one['accuracy'] - height:+.2f}",
-            f"[{one['source'].removeprefix('https://github.com/')}]({one['source']})"
-            if one["source"].startswith("https://")
-            else one["source"],
-            one["where"],
-            one["protocol"],
-            one.get("doubt", ""),
-        ]
-        for one, height in zip(found, ours, strict=True)
-    ]
-    columns = ["parameters", "accuracy", "less our line", "source", "where", "its epoch", "doubt"]
-    return Table(columns, rows)
+    links = found.source.str.replace(r"^(https://github.com/(.*))", r"[\2](\1)", regex=True)
+    shown = {
+        "parameters": found.parameters.map("{:,}".format),
+        "accuracy": found.accuracy.map("{:.2f}".format),
+        "less our line": (found.accuracy - line(found.parameters)).map("{:+.2f}".format),
+        "source": links,
+        "where": found["where"],
+        "its epoch": found.protocol,
+        "doubt": found.doubt,
+    }
+    return Table(list(shown), pd.DataFrame(shown).to_numpy().tolist())
 
 
 def line(sizes: ArrayLike) -> np.ndarray:
-    """The line of the picture at ``sizes``, numbers of parameters: straight from network to
-    network, in the logarithm of the parameters."""
-    known = [designs.parameters(recipe) for recipe in FRONTIER.values()]
-    heights = [mean(last(recipe)) for recipe in FRONTIER.values()]
+    """The picture's line at ``sizes``, in parameters: straight from network to network, in the
+    logarithm of the parameters."""
+    known = [parameters(recipe) for recipe in FRONTIER.values()]
+    heights = [last(recipe).mean() for recipe in FRONTIER.values()]
     return np.interp(np.log(sizes), np.log(known), heights)
 
 
 def mistakes() -> Mistakes:
     """What seed 0 of the largest network gets wrong."""
-    return Mistakes.from_lists(results.reported(LARGEST.name)[0]["misclassified"])
+    wrong = results.mistakes([LARGEST.name])
+    return results.as_mistakes(wrong[wrong.seed == 0])
 
 
 def mistakes_read() -> Table:
     """How many of them people get wrong as well."""
-    wrong = mistakes()
-    return label_errors.table(
-        dict(zip(wrong.indices.tolist(), wrong.predictions.tolist(), strict=True))
-    )
-
-
-# --------------------------------------------------------------------------- the pictures
+    return label_errors.table(mistakes())
 
 
 def mistakes_picture(images: data.ImageSet) -> Figure:
@@ -176,46 +166,44 @@ def mistakes_picture(images: data.ImageSet) -> Figure:
         raise ValueError(f"this is {images.name}: the recorded mistakes are MNIST's")
     wrong, errors = mistakes(), label_errors.label_errors()
     starred = len(errors & set(wrong.indices.tolist()))
-    finding = f"{len(wrong)} of 10,000 wrong; * {starred} whose label most readers do not see"
+    finding = f"{len(wrong)} mistakes; * {starred} whose label most readers do not see"
     options = {"rows": -(-len(wrong) // 10), "marked": errors}
     return plots.misclassified(images.test_images, wrong, images.name, finding, **options)
 
 
 def picture() -> Figure:
-    """Ours on a line, mean ± deviation, and the published single runs that were found."""
-    ours = {f"{limit:,}": (designs.parameters(r), last(r)) for limit, r in FRONTIER.items()}
-    clear, doubtful = (
-        [(one["parameters"], one["accuracy"]) for one in elsewhere() if ("doubt" in one) == doubted]
-        for doubted in (False, True)
-    )
-    published = {
-        "this course's published designs: one run, mostly its best epoch on the test set": [
-            (e.published.parameters, e.published.test)
-            for e in catalogue.EXPERIMENTS.values()
-            if e.published
-        ],
-        "published elsewhere: one run, its last epoch or its best": clear,
-        "published elsewhere, with a doubt that the table states": doubtful,
-    }
-    return comparisons.frontier(ours, published, finding())
-
-
-def last(recipe: Recipe) -> Sequence[float]:
-    return results.last_accuracies(recipe.name)
+    """Ours on a line, mean ± standard deviation, and the published single runs that were found."""
+    figure, axes = plot_style.figure(height=4.8)
+    recipes, others = list(FRONTIER.values()), elsewhere()
+    look = {"fmt": "s-", "ms": 7, "capsize": 4, "lw": 1.4, "zorder": 3, "color": BLUE}
+    sizes = [parameters(recipe) for recipe in recipes]
+    ours = pictures.means(axes, sizes, recipes, label=f"ours: {pictures.OURS}", **look)
+    for size, one in zip(sizes, ours, strict=True):
+        top = one.mean + one.std
+        pictures.label(axes, f"{one.mean:.2f}", size, top, (0, 5), ha="center", color=BLUE)
+    designs = pd.DataFrame([e.published for e in catalogue.EXPERIMENTS.values() if e.published])
+    designs, doubted = designs.rename(columns={"test": "accuracy"}), others.doubt != ""
+    for label, found, marker, color in (
+        ("this course's published designs: one run, mostly its best epoch", designs, "x", RED),
+        ("published elsewhere: one run, its last epoch or its best", others[~doubted], "+", PURPLE),
+        ("published elsewhere, with a doubt that the table states", others[doubted], "1", GREY),
+    ):
+        look = {"marker": marker, "color": color, "s": 55, "lw": 1.8, "label": label}
+        axes.scatter(found.parameters, found.accuracy, **look)
+    pictures.against_parameters(axes)
+    return plot_style.title(figure, finding())
 
 
 def smallest() -> Recipe | None:
     """The smallest of them whose mean is enough; ``None`` where none is."""
-    enough = (r for r in FRONTIER.values() if reaches(mean(last(r)), ENOUGH))
-    return min(enough, key=designs.parameters, default=None)
+    enough = (recipe for recipe in FRONTIER.values() if reaches(last(recipe).mean(), ENOUGH))
+    return min(enough, key=parameters, default=None)
 
 
 def finding() -> str:
     """The frontier in one line."""
-    recipe = smallest()
-    text = f"{designs.parameters(LARGEST):,} average {mean(last(LARGEST)):.2f} %"
-    of = f"of {len(FRONTIER)} sizes"
-    if recipe is None:
-        return f"None {of} averages {ENOUGH:.2f} %; {text}"
-    size = designs.parameters(recipe)
-    return f"The smallest {of} to average {ENOUGH:.2f} % has {size:,} parameters; {text}"
+    text = f"{parameters(LARGEST):,} average {last(LARGEST).mean():.2f} %"
+    if (recipe := smallest()) is None:
+        return f"None of {len(FRONTIER)} sizes averages {ENOUGH:.2f} %; {text}"
+    first = f"The smallest of {len(FRONTIER)} sizes to average {ENOUGH:.2f} % has"
+    return f"{first} {parameters(recipe):,} parameters; {text}"

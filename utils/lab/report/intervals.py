@@ -50,8 +50,8 @@ def mean_std(found: Estimate, digits: int = 2) -> str:
     return f"{found.mean:.{digits}f} ± {found.std:.{digits}f}"
 
 
-def signed(found: Estimate) -> str:
-    """A difference with its interval, and a word where the interval contains zero."""
+def with_interval(found: Estimate) -> str:
+    """A difference with its interval, and a note where the interval contains zero."""
     text = f"{found.mean:+.2f} [{found.low:+.2f}, {found.high:+.2f}]"
     return text if found.excludes_zero else f"{text} (within noise)"
 
@@ -61,28 +61,6 @@ def reaches(accuracy: float, target: float) -> bool:
     return round(accuracy, 4) >= target
 
 
-@dataclass(frozen=True)
-class McNemar:
-    """Two networks' mistakes on the same images: how many only one of them makes.
-
-    ``p`` is the exact probability of a split at least as uneven if both were equally good.
-    """
-
-    only_before: int
-    only_after: int
-    p: float
-
-
-def mcnemar(before: Sequence[int], after: Sequence[int]) -> McNemar:
-    """McNemar's exact test on the indices of the images that each of two networks gets wrong.
-
-    Raises ``ValueError`` where an index is listed twice.
-    """
-    first, second = set(before), set(after)
-    if len(first) != len(before) or len(second) != len(after):
-        raise ValueError("an image's index is listed twice among the mistakes")
-    only_before, only_after = len(first - second), len(second - first)
-    if only_before + only_after == 0:
-        return McNemar(0, 0, 1.0)
-    p = stats.binomtest(only_before, only_before + only_after).pvalue
-    return McNemar(only_before, only_after, float(p))
+def verdict(measured: float, least: float) -> str:
+    """``yes``, or by how much ``measured`` misses ``least``."""
+    return "yes" if reaches(measured, least) else f"no, by {least - measured:.3f}"

@@ -8,65 +8,48 @@ readers each. assets/label_votes.json holds their votes.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
 
-from utils.lab.runs import results
+import pandas as pd
+
+from utils.history import Mistakes
+from utils.support.paths import ASSETS
 from utils.support.tables import Table
 
-PATH = results.FOLDER.parent / "label_votes.json"
 
+def votes() -> pd.DataFrame:
+    """A row per image that was shown, by its index in the test set.
 
-@dataclass(frozen=True)
-class Votes:
-    """How many of the readers saw the label, the digit ``other``, or neither in an image."""
-
-    label: int
-    for_the_label: int
-    for_another: int
-    for_neither: int
-    other: int | None = None
-
-    @property
-    def readers(self) -> int:
-        return self.for_the_label + self.for_another + self.for_neither
-
-    @property
-    def against(self) -> bool:
-        """Whether most readers did not see the label: the image counts as a label error."""
-        return 2 * self.for_the_label < self.readers
-
-    def most_see(self, digit: int) -> bool:
-        """Whether most readers saw ``digit``, another than the label."""
-        return digit == self.other and 2 * self.for_another > self.readers
-
-
-def read() -> dict[int, Votes]:
-    """The votes, by the image's index in the test set."""
-    images = json.loads(PATH.read_text())["images"]
-    return {int(index): Votes(**votes) for index, votes in images.items()}
+    Columns: its ``label``; how many of the ``readers`` saw the label (``for_the_label``), the digit
+    ``other`` (``for_another``) or neither (``for_neither``); whether most are ``against`` the
+    label, which makes it a label error; and the digit besides the label that ``most_see``, if any.
+    """
+    images = json.loads((ASSETS / "label_votes.json").read_text(encoding="utf-8"))["images"]
+    found = pd.DataFrame.from_dict(images, orient="index").rename(index=int)
+    found["readers"] = found.for_the_label + found.for_another + found.for_neither
+    found["against"] = 2 * found.for_the_label < found.readers
+    found["most_see"] = found.other.where(2 * found.for_another > found.readers)
+    return found
 
 
 def label_errors() -> set[int]:
     """The test images in which most readers did not see the label."""
-    return {index for index, votes in read().items() if votes.against}
+    found = votes()
+    return set(found.index[found.against])
 
 
-def table(mistakes: Mapping[int, int]) -> Table:
-    """How many of a network's mistakes a person makes as well.
-
-    ``mistakes``: the network's answers, by the image's index in the test set.
-    """
-    votes = read()
-    shown = {index: votes[index] for index in mistakes if index in votes}
-    doubted = [v for v in shown.values() if v.for_the_label < v.readers]
-    against = [index for index, v in shown.items() if v.against]
-    agreed = [index for index in against if shown[index].most_see(mistakes[index])]
+def table(mistakes: Mistakes) -> Table:
+    """How many of a network's mistakes in the test set a person makes as well."""
+    answers = pd.Series(mistakes.predictions.tolist(), mistakes.indices.tolist(), name="answer")
+    shown = votes().join(answers, how="inner")
+    agreed = shown.against & (shown.most_see == shown.answer)
     rows = [
-        ["the network's mistakes", len(mistakes)],
+        ["the network's mistakes", len(answers)],
         ["shown to five readers, since other networks doubted the label", len(shown)],
-        ["where at least one reader did not see the label either", len(doubted)],
-        ["where most readers did not see the label", len(against)],
-        ["where most readers saw what the network said", len(agreed)],
+        [
+            "where at least one reader did not see the label either",
+            (shown.for_the_label < shown.readers).sum(),
+        ],
+        ["where most readers did not see the label", shown.against.sum()],
+        ["where most readers saw what the network said", agreed.sum()],
     ]
     return Table(["", "of 10,000 test images"], rows)

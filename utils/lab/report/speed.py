@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from utils import models, plot_style, receptive_field
 from utils.experiments import catalogue
 from utils.experiments.speed import SPEED, SPEEDRUN
-from utils.lab.report import designs
-from utils.lab.report.intervals import estimate, mean_std, signed
+from utils.lab.report.intervals import estimate, mean_std, verdict
+from utils.lab.report.paired import DELTA, gap
 from utils.lab.runs import results
 from utils.lab.timing import recorded
 from utils.lab.timing.recorded import BASELINE, ENTRANTS, RECORD
@@ -78,16 +78,12 @@ def chain(measured: dict | None = None) -> Table:
                 "parameters": f"{parameters:,}",
                 "million MACs": f"{macs / 1e6:.2f}",
                 "last epoch": mean_std(estimate(first_seeds(recipe))).replace(" ", "\u00a0"),
-                "Δ [95 % interval]": signed(designs.paired(before, recipe)) if before else "",
+                DELTA: gap(before, recipe),
                 "seconds per epoch": f"{epoch:.1f}",
                 "all epochs": f"{epoch * recipe.epochs:.1f}",
             }
         )
-    return _table(rows)
-
-
-def _table(rows: list[dict]) -> Table:
-    return Table(list(rows[0]), [list(row.values()) for row in rows])
+    return Table.of(rows)
 
 
 def race(measured: dict | None = None, elsewhere: Sequence[dict] | None = None) -> Table:
@@ -104,7 +100,7 @@ def race(measured: dict | None = None, elsewhere: Sequence[dict] | None = None) 
         _row(name, name, measured, f"{middle[BASELINE] / middle[name]:.1f}") for name in ENTRANTS
     ]
     rows += [_row(f"{RECORD}, on {other['machine']}", RECORD, other, "") for other in elsewhere]
-    return _table(rows)
+    return Table.of(rows)
 
 
 def _row(label: str, name: str, measured: dict, faster: str) -> dict:
@@ -132,7 +128,7 @@ def targets(measured: dict | None = None) -> Table:
             f"the record: mean of the last epoch, {known.seeds} seeds",
             f"≥ {known.target:.2f}",
             f"{accuracy:.3f}",
-            designs.verdict(accuracy, known.target),
+            verdict(accuracy, known.target),
         ],
         [
             f"the record: seconds, a {TIMES_FASTER}th of design A's usual version",

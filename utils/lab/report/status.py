@@ -6,7 +6,7 @@ from pathlib import Path
 
 from utils.experiments import catalogue
 from utils.experiments.recorded import seeds_of
-from utils.lab.report.intervals import estimate, mean_std, paired_difference, signed
+from utils.lab.report.intervals import estimate, mean_std, paired_difference, with_interval
 from utils.lab.runs import progress, results, validation
 from utils.recipes import Recipe, difference, formatted, in_words, recipe_hash
 from utils.support.tables import Table
@@ -85,7 +85,7 @@ def compare(before: str, after: str, folder: Path = results.FOLDER) -> str:
         )
     rows = [[seed, f"{a:.2f}", f"{b:.2f}", f"{b - a:+.2f}"] for seed, a, b in both]
     _, *sides = zip(*both, strict=True)
-    gap = f"{signed(paired_difference(*sides))} points, 95 % interval over {len(both)} seeds"
+    gap = f"{with_interval(paired_difference(*sides))} points, 95 % interval over {len(both)} seeds"
     return "\n\n".join(
         [
             f"Settings: {in_words(difference(*pair)) or 'the same'}",

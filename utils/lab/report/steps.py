@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
 
-from utils import models, receptive_field, recipes
+from utils import data, plot_style, plots, recipes
 from utils.experiments import catalogue
 from utils.experiments.steps import STEPS, previous
-from utils.lab.report import designs
-from utils.lab.report.intervals import estimate, mean_std, reaches, signed
+from utils.history import Mistakes
+from utils.lab.report import paired, pictures
+from utils.lab.report.intervals import reaches
+from utils.lab.report.paired import DELTA, gap, last, mean_std, published, tabulate
 from utils.lab.runs import results
-from utils.lab.timing import recorded as timings
-from utils.recipes import Recipe, build_model, formatted, in_words, switched_on
+from utils.plot_style import BLUE, ORANGE, RED
+from utils.recipes import Recipe, formatted, in_words, switched_on
 from utils.support.tables import Table
+
+BEST = STEPS[-1]
+
+
+def label(step: Recipe) -> str:
+    return f"{step.name[:2]} {step.title}"
+
+
+def _until(recipe: Recipe) -> list[Recipe]:
+    """The step before ``recipe``, if there is one, and ``recipe``."""
+    return [step for step in (previous(recipe), recipe) if step is not None]
 
 
 def change(recipe: Recipe) -> Table:
@@ -21,78 +36,41 @@ def change(recipe: Recipe) -> Table:
     if before is None:
         rows = [[name, formatted(value)] for name, value in switched_on(recipe.settings()).items()]
         return Table(["setting", "value"], rows)
-    rows = [
-        [name, formatted(old), formatted(new)]
-        for name, (old, new) in recipes.difference(before, recipe).items()
-    ]
+    changes = recipes.difference(before, recipe)
+    rows = [[name, *map(formatted, values)] for name, values in changes.items()]
     return Table(["setting", f"step {before.name[:2]}", f"step {recipe.name[:2]}"], rows)
 
 
 def change_in_words(recipe: Recipe) -> str:
     before = previous(recipe)
-    if before is None:
-        return "the bare network"
-    return in_words(recipes.difference(before, recipe))
+    return in_words(recipes.difference(before, recipe)) if before else "the bare network"
 
 
 def experiments() -> Table:
     """The four steps: what changed, what it brought, and what was published."""
-    columns = ["step", "the one change", "parameters", "receptive field", "train", "test"]
-    columns += ["Δ [95 % interval]", "best epoch: mean (highest)", "published"]
-    columns += ["seconds per epoch"]
-    rows = []
-    for recipe in STEPS:
-        runs = results.reported(recipe.name)
-        train = estimate([results.history_of(run).train_accuracy[-1] for run in runs])
-        test, best = (
-            estimate(results.last_accuracies(recipe.name)),
-            results.best_accuracies(recipe.name),
-        )
-        before = previous(recipe)
-        model = build_model(recipe)
-        rows.append(
-            [
-                f"[{recipe.name[:2]} {recipe.title}](notebooks/{recipe.name}.ipynb)",
-                change_in_words(recipe),
-                f"{models.count_parameters(model):,}",
-                receptive_field.final(model),
-                f"{train.mean:.2f}",
-                f"**{mean_std(test)}**".replace(" ", "\u00a0"),  # else narrow columns break it
-                difference(before, recipe) if before else "",
-                f"{estimate(best).mean:.2f} ({max(best):.2f})",
-                f"{catalogue.get(recipe.name).published.test:.2f}",
-                f"{timings.seconds_of(recipe):.1f}",
-            ]
-        )
-    return Table(columns, rows)
-
-
-def difference(before: Recipe, after: Recipe) -> str:
-    """Last-epoch test accuracy of ``after`` less that of ``before``, paired by seed."""
-    return signed(designs.paired(before, after))
+    return tabulate(
+        STEPS,
+        ("step", lambda step: f"[{label(step)}](notebooks/{step.name}.ipynb)"),
+        ("the one change", change_in_words),
+        "parameters",
+        "receptive field",
+        ("train", lambda step: f"{results.last_accuracies(step.name, 'train').mean():.2f}"),
+        ("test", lambda step: f"**{mean_std(step)}**"),
+        (DELTA, lambda step: gap(previous(step), step)),
+        *("best epoch: mean (highest)", "published", "seconds per epoch"),
+    )
 
 
 def targets() -> Table:
     """Each step's target beside what was recorded."""
     rows = []
-    for name in (step.name for step in STEPS):
-        target = catalogue.get(name).target
-        ours, best = (
-            estimate(results.last_accuracies(name)).mean,
-            max(results.best_accuracies(name)),
-        )
-        theirs = catalogue.get(name).published.test
-        rows.append(
-            [
-                name,
-                f"≥ {target:.2f}",
-                f"{ours:.3f}",
-                "yes" if reaches(ours, target) else "no",
-                f"{theirs:.2f}",
-                f"{best:.2f}",
-                "yes" if reaches(best, theirs) else "no",
-            ]
-        )
+    for step in STEPS:
+        target, theirs = catalogue.get(step.name).target, published(step).test
+        ours = last(step).mean()
+        best = results.best_accuracies(step.name).max()
+        reached = ["yes" if reaches(*pair) else "no" for pair in ((ours, target), (best, theirs))]
+        cells = [f"≥ {target:.2f}", f"{ours:.3f}", reached[0], f"{theirs:.2f}", f"{best:.2f}"]
+        rows.append([step.name, *cells, reached[1]])
     columns = ["step", "target, mean of the last epoch", "measured", "reached"]
     columns += ["published best epoch", "our best epoch", "reached as well"]
     return Table(columns, rows)
@@ -100,61 +78,37 @@ def targets() -> Table:
 
 def recorded(recipe: Recipe) -> Table:
     """The recorded seeds of this step and of the step before it, beside the published figure."""
-    steps = [step for step in (previous(recipe), recipe) if step is not None]
-    rows = []
-    for step in steps:
-        last, best = results.last_accuracies(step.name), results.best_accuracies(step.name)
-        published = catalogue.get(step.name).published
-        rows.append(
-            [
-                f"{step.name[:2]} {step.title}",
-                mean_std(estimate(last)),
-                ", ".join(f"{value:.2f}" for value in last),
-                f"{estimate(best).mean:.2f} ({max(best):.2f})",
-                f"{published.test:.2f} ({published.source})",
-            ]
-        )
-    columns = [
-        "step",
-        "test, last epoch",
-        "seeds 0 to 4",
-        "best epoch: mean (highest)",
-        "published",
-    ]
-    return Table(columns, rows)
+    columns = ["last epoch", "seed by seed", "best epoch: mean (highest)", "published"]
+    return tabulate(_until(recipe), ("step", label), *columns)
 
 
 def details(recipe: Recipe) -> Table:
     """What the analysis rests on: the recorded seeds of this step and of the step before it."""
-    steps = [step for step in (previous(recipe), recipe) if step is not None]
-    columns = [_details_of(step) for step in steps]
-    rows = [[name, *(column[name] for column in columns)] for name in columns[0]]
-    return Table(["mean over 5 seeds", *(f"step {step.name[:2]}" for step in steps)], rows)
+    columns = {f"step {step.name[:2]}": _details_of(step) for step in _until(recipe)}
+    rows = [[name, *cells] for name, *cells in pd.DataFrame(columns).itertuples()]
+    return Table(["mean over 5 seeds", *columns], rows)
 
 
 def _details_of(recipe: Recipe) -> dict[str, str]:
-    runs = results.reported(recipe.name)
-    histories = [results.history_of(run) for run in runs]
-    late = np.array([history.test_accuracy[-5:] for history in histories])
-    test = np.array([history.test_accuracy for history in histories])
-    train = np.mean([history.train_accuracy[-1] for history in histories])
-    clean = np.mean([run["train_accuracy_clean"] for run in runs])
-    found = {
+    runs = results.frame([recipe.name])
+    test = runs.pivot(index="seed", columns="epoch", values="test_accuracy")
+    final, late = test.iloc[:, -1], test.iloc[:, -5:]
+    train, clean = runs.groupby("seed")[["train_accuracy", "train_accuracy_clean"]].last().mean()
+    return {
         "train accuracy while training, last epoch (%)": f"{train:.2f}",
-        "train accuracy afterwards, plain images (%)": f"{clean:.2f}",
-        "test accuracy, last epoch (%)": f"{test[:, -1].mean():.2f}",
-        "train afterwards less test (points)": f"{clean - test[:, -1].mean():+.2f}",
-        "test accuracy after 3 epochs (%)": f"{test[:, 2].mean():.2f}",
-        "swing of the last 5 epochs (std, points)": f"{late.std(1, ddof=1).mean():.3f}",
-        "worst of the last 5 epochs, any seed (%)": f"{late.min():.2f}",
-        "epochs of the last 5 at 99.40 % or more": f"{(late >= 99.4).sum(1).mean():.1f}",
-        "best epoch less last epoch (points)": f"{(test.max(1) - test[:, -1]).mean():.2f}",
-        "seconds per epoch, one thread": f"{timings.seconds_of(recipe):.1f}",
+        "train accuracy afterwards, not augmented (%)": f"{clean:.2f}",
+        "test accuracy, last epoch (%)": f"{final.mean():.2f}",
+        "train afterwards less test (points)": f"{clean - final.mean():+.2f}",
+        "test accuracy after 3 epochs (%)": f"{test[3].mean():.2f}",
+        "standard deviation of the last 5 epochs (points)": f"{late.std(axis=1).mean():.3f}",
+        "worst of the last 5 epochs, any seed (%)": f"{late.min(axis=None):.2f}",
+        "epochs of the last 5 at 99.40 % or more": f"{(late >= 99.4).sum(axis=1).mean():.1f}",
+        "best epoch less last epoch (points)": f"{(test.max(axis=1) - final).mean():.2f}",
+        "seconds per epoch, one thread": paired.COLUMNS["seconds per epoch"](recipe),
+    } | {
+        f"mistakes between {a} and {b}, of 10,000": f"{paired.confused(recipe, (a, b)).mean():.1f}"
+        for a, b in paired.NAMED_PAIRS
     }
-    for a, b in designs.NAMED_PAIRS:
-        confused = [designs.confused(run, a, b) for run in runs]
-        found[f"mistakes between {a} and {b}, of 10,000"] = f"{np.mean(confused):.1f}"
-    return found
 
 
 def gain(recipe: Recipe) -> str:
@@ -164,15 +118,68 @@ def gain(recipe: Recipe) -> str:
         raise ValueError(f"{recipe.name} is the first step: there is none before it")
     return (
         f"Step {recipe.name[:2]} less step {before.name[:2]}, in points, paired over "
-        f"{len(results.SEEDS)} seeds: {difference(before, recipe)}"
+        f"{len(results.SEEDS)} seeds: {gap(before, recipe)}"
     )
 
 
 def verdict(recipe: Recipe) -> str:
     """The recorded mean against the step's target, in one sentence."""
-    mean, target = (
-        estimate(results.last_accuracies(recipe.name)).mean,
-        catalogue.get(recipe.name).target,
-    )
+    mean, target = last(recipe).mean(), catalogue.get(recipe.name).target
     word = "Reached" if reaches(mean, target) else f"Missed by {target - mean:.3f}"
     return f"Target: a mean of at least {target:.2f} over 5 seeds. Recorded: {mean:.3f}. {word}."
+
+
+def picture() -> Figure:
+    """Last epoch of every seed, mean ± standard deviation, and the published single runs."""
+    figure, axes = plot_style.figure(height=4.0)
+    for at, step in enumerate(STEPS):
+        seeds = last(step)
+        places = at + np.linspace(-0.12, 0.12, len(seeds))
+        dots = axes.scatter(places, seeds, s=22, color=BLUE, alpha=0.45, lw=0)
+    look = {"fmt": "s", "ms": 7, "capsize": 6, "lw": 2, "color": BLUE}
+    pictures.means(axes, range(4), STEPS, **look)
+    theirs = [published(step).test for step in STEPS]
+    crosses = axes.scatter(np.arange(4) + 0.28, theirs, marker="x", s=55, color=RED, lw=2)
+    names = [pictures.OURS, "one seed", "published: one run, best epoch on the test set"]
+    handles = [axes.containers[0], dots, crosses]
+    axes.legend(handles, names, frameon=False, loc="lower right", fontsize=9)
+    means = [last(step).mean() for step in STEPS]
+    texts = [f"{label(step)}\n{mean:.2f} %" for step, mean in zip(STEPS, means, strict=True)]
+    axes.set_xticks(range(4), texts)
+    axes.set(ylabel="test accuracy in %", xlim=(-0.6, 3.6))
+    first, *_, best = (f"{100 * (100 - mean):.0f}" for mean in means)
+    finding = f"One change at a time: from {first} to {best} mistakes in 10,000 digits"
+    return plot_style.title(figure, finding)
+
+
+def curves_picture() -> Figure:
+    """Loss and accuracy per epoch of the best step: mean and range of its seeds."""
+    figure, (left, right) = plot_style.figure(1, 2, height=3.6)
+    runs = results.frame([BEST.name])
+    for axes, quantity in ((left, "loss"), (right, "accuracy")):
+        for part, color in (("train", ORANGE), ("test", BLUE)):
+            look = {"color": color, "label": part, "marker": "o"}
+            pictures.curve(axes, runs, f"{part}_{quantity}", **look)
+        axes.legend(frameon=False)
+    plot_style.log_loss(left)
+    right.set(ylabel="accuracy in %", ylim=(96.5, 99.8))
+    least = runs[runs.epoch > BEST.epochs - 5].test_accuracy.min()
+    finding = f"Step {BEST.name[:2]}: no seed falls below {least:.2f} % in the last five epochs"
+    return plot_style.title(figure, f"{finding} (mean and range of {runs.seed.nunique()} seeds)")
+
+
+def mistakes_picture() -> Figure:
+    """The test images that every seed of the best step gets wrong."""
+    images, (mistakes, ever) = data.load("mnist"), always_wrong()
+    if not images.is_mnist:
+        raise ValueError(f"this is {images.name}: the recorded mistakes are MNIST's")
+    finding = f"{len(mistakes)} digits that all five seeds get wrong, of {ever} that any does"
+    return plots.misclassified(images.test_images, mistakes, images.name, finding, rows=2)
+
+
+def always_wrong() -> tuple[Mistakes, int]:
+    """What every seed of the best step gets wrong, as seed 0 answers, and how many any does."""
+    wrong = results.mistakes([BEST.name])
+    seeds = wrong.groupby("indices").seed.transform("size")
+    always = wrong[(seeds == wrong.seed.nunique()) & (wrong.seed == 0)]
+    return results.as_mistakes(always), wrong.indices.nunique()

@@ -1,17 +1,21 @@
-"""Recorded runs: written whole or not at all, checked when read, and as one table.
+"""Recorded runs: written whole or not at all, checked when read, and as two tidy tables.
 
 ``utils.experiments.recorded`` says how a file is laid out and sealed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import fields
 from importlib.metadata import version
 from pathlib import Path
+
+import pandas as pd
 
 from utils import data
 from utils.experiments import catalogue
 from utils.experiments.recorded import FOLDER, BadResult, read_sealed, seal, seeds_of
-from utils.history import History
+from utils.history import History, Mistakes
 from utils.lab.runs import fingerprint
 from utils.recipes import Recipe, changed_settings
 from utils.support.files import write_json
@@ -37,13 +41,55 @@ def read(path: Path, recipe: Recipe, seed: int, full: bool = True) -> dict:
     such a run is another question: see ``stale``.
     """
     result = read_sealed(path)
+    again = f"python -m utils.lab run {recipe.name} --seeds {seed}"
     try:
-        reason = _what_is_wrong(result, recipe, seed) or (full and _what_is_not_full(result))
+        reason = _what_it_is(result, recipe, seed, full)
+        damage = "" if reason else _damage(result)
     except (KeyError, TypeError, IndexError) as error:
-        reason = f"not laid out as a result ({type(error).__name__}: {error})"
+        damage = f"not laid out as a result ({type(error).__name__}: {error})"
+    if damage:
+        reason = f"damaged: {damage}. Remove it and repeat the run: {again}"
     if reason:
-        raise BadResult(f"{path}: {reason}. Delete it and run again.")
+        raise BadResult(f"{path}: {reason}")
     return result
+
+
+def _what_it_is(result: dict, recipe: Recipe, seed: int, full: bool) -> str:
+    """Why a result is none of ``recipe`` and ``seed``, and what to do; empty where it is."""
+    if changed := changed_settings(result["recipe"], recipe.settings()):
+        return (
+            f"stale: the recipe {recipe.name} has changed since ({changed}). Keep the record and "
+            "give the changed recipe a name of its own"
+        )
+    if result["seed"] != seed:
+        return f"its seed is {result['seed']}, not {seed}. Give the file that seed's name"
+    history = result["history"]
+    samples = history["train_samples"], history["test_samples"]
+    made_on = (result["data"], result["data_md5"], samples, result["device"])
+    if full and made_on != ("MNIST", data.MNIST_SUM, SAMPLES, "cpu"):
+        name, md5, (n, m), device = made_on
+        return (
+            f"made on {n:,} + {m:,} images of {name} (md5 {md5}) on {device}: what is reported is "
+            f"all of MNIST on the CPU. Move it to another folder"
+        )
+    return ""
+
+
+def _damage(result: dict) -> str:
+    """What in a result contradicts the rest of it; empty where nothing does."""
+    if missing := KEYS - result.keys():
+        return f"it lacks {', '.join(sorted(missing))}"
+    history, wrong = result["history"], len(result["misclassified"]["indices"])
+    correct, samples = history["test_correct"], history["test_samples"]
+    counted = [result["recipe"]["epochs"], samples - correct[-1]]
+    counted += [100 * count / samples for count in (correct[-1], max(correct))]
+    said = [len(correct), wrong, result["test_accuracy_last"], result["test_accuracy_best"]]
+    names = ("epochs", "misclassified images", "last accuracy", "best accuracy")
+    return ", ".join(
+        f"its {name}: {one}, by its history and recipe {other}"
+        for name, one, other in zip(names, said, counted, strict=True)
+        if one != other
+    )
 
 
 def stale(result: dict, recipe: Recipe) -> str:
@@ -63,36 +109,12 @@ def stale(result: dict, recipe: Recipe) -> str:
     return f"stale: the code behind {recipe.name} gives other numbers now{other}"
 
 
-def _what_is_wrong(result: dict, recipe: Recipe, seed: int) -> str:
-    if missing := KEYS - result.keys():
-        return f"it lacks {', '.join(sorted(missing))}"
-    if changed := changed_settings(result["recipe"], recipe.settings()):
-        return f"stale: the recipe {recipe.name} has changed since ({changed})"
-    if result["seed"] != seed:
-        return f"its seed is {result['seed']}, not {seed}"
-    history = result["history"]
-    correct, samples = history["test_correct"], history["test_samples"]
-    if len(correct) != recipe.epochs:
-        return f"it has {len(correct)} epochs, the recipe {recipe.epochs}"
-    wrong = samples - correct[-1]
-    if wrong != len(result["misclassified"]["indices"]):
-        return "its misclassified images do not match its last accuracy"
-    if result["test_accuracy_last"] != 100 * correct[-1] / samples:
-        return "its last accuracy does not match its history"
-    if result["test_accuracy_best"] != 100 * max(correct) / samples:
-        return "its best accuracy does not match its history"
-    return ""
-
-
-def _what_is_not_full(result: dict) -> str:
-    if result["device"] != "cpu":
-        return f"made on {result['device']}: what is reported is made on the CPU"
-    if result["data"] != "MNIST" or result["data_md5"] != data.MNIST_SUM:
-        return f"made on {result['data']} (md5 {result['data_md5']}), not MNIST"
-    history = result["history"]
-    if (history["train_samples"], history["test_samples"]) != SAMPLES:
-        return f"not made on all {SAMPLES[0]:,} training and {SAMPLES[1]:,} test images"
-    return ""
+def check_fresh() -> None:
+    """Raise ``BadResult``, with each reason once, where a recorded run is stale (see ``stale``)."""
+    recipes = [experiment.recipe for experiment in catalogue.EXPERIMENTS.values()]
+    reasons = {stale(run, recipe) for recipe in recipes for run in recorded(recipe).values()}
+    if reasons := sorted(reasons - {""}):
+        raise BadResult("\n".join(reasons))
 
 
 def recorded(recipe: Recipe, folder: Path = FOLDER) -> dict[int, dict]:
@@ -115,15 +137,58 @@ def reported(name: str, folder: Path = FOLDER) -> list[dict]:
     return [found[seed] for seed in range(max(experiment.seeds, len(SEEDS))) if seed in found]
 
 
-def last_accuracies(name: str) -> list[float]:
-    """Test accuracy of the last epoch, in per cent, one a reported seed."""
-    return [result["test_accuracy_last"] for result in reported(name)]
-
-
-def best_accuracies(name: str) -> list[float]:
-    """The highest test accuracy of any epoch, in per cent, one a reported seed."""
-    return [result["test_accuracy_best"] for result in reported(name)]
-
-
 def history_of(result: dict) -> History:
     return History(**result["history"])
+
+
+def frame(names: Iterable[str] | None = None) -> pd.DataFrame:
+    """The reported runs, a row per run and epoch; of every experiment by default.
+
+    Columns: ``recipe`` (its name), ``title``, ``seed``, ``epoch`` from 1, and what a ``History``
+    has: ``lr``, ``seconds``, ``train_loss``, ``train_accuracy``, ``test_loss``, ``test_accuracy``
+    and the counts behind them; ``train_accuracy_clean`` is that of the trained network on images
+    that are not augmented. Accuracies are in per cent.
+    """
+    found = _tidy("history", names)
+    found["epoch"] = found.groupby(["recipe", "seed"]).cumcount() + 1
+    for part in ("train", "test"):
+        found[f"{part}_accuracy"] = 100 * found[f"{part}_correct"] / found[f"{part}_samples"]
+    return found
+
+
+def mistakes(names: Iterable[str] | None = None) -> pd.DataFrame:
+    """What the reported runs get wrong, a row per run and image: the fields of ``Mistakes``."""
+    return _tidy("misclassified", names)
+
+
+def _tidy(part: str, names: Iterable[str] | None) -> pd.DataFrame:
+    if names is None:
+        names = [name for name, known in catalogue.EXPERIMENTS.items() if not known.draft]
+    tables = [
+        pd.DataFrame(
+            {
+                "recipe": name,
+                "title": catalogue.recipe(name).title,
+                **{key: run[key] for key in ("seed", "train_accuracy_clean")},
+                **run[part],
+            }
+        )
+        for name in names
+        for run in reported(name)
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def as_mistakes(rows: pd.DataFrame) -> Mistakes:
+    """Rows of ``mistakes`` as pictures take them."""
+    return Mistakes.from_lists(rows[[field.name for field in fields(Mistakes)]].to_dict("list"))
+
+
+def last_accuracies(name: str, part: str = "test") -> pd.Series:
+    """Accuracy of the last epoch, in per cent, by reported seed; ``part``: ``test``, ``train``."""
+    return frame([name]).groupby("seed")[f"{part}_accuracy"].last()
+
+
+def best_accuracies(name: str) -> pd.Series:
+    """The highest test accuracy of any epoch, in per cent, by reported seed."""
+    return frame([name]).groupby("seed").test_accuracy.max()

@@ -1,0 +1,105 @@
+"""The studies' tables and pictures, every number by hand from made-up runs."""
+
+import numpy as np
+import pytest
+from made_up import columns, of, row, words
+
+from utils import schedules
+from utils.lab.report import studies
+from utils.lab.report.paired import DELTA
+from utils.lab.runs import results
+
+
+def test_a_study_shows_differences_from_its_base(runs):
+    runs["design_e2"] = of(99.00, 99.10, 99.20)
+    runs["study_plateau"] = of(99.10, 99.20, 99.30)
+    runs["design_e3"] = of(98.80, 99.15, 99.30)
+    table = studies.schedulers()
+    names = ["constant", "step", "plateau", "exponential", "one_cycle"]
+    assert columns(table)["schedule"] == names
+    less, more = "less constant [95 % interval]", "one_cycle less this [95 % interval]"
+    assert row(table, "constant")[less] == row(table, "one_cycle")[more] == ""
+    assert row(table, "plateau")[less] == "+0.10 [+0.10, +0.10]"
+    assert "within noise" in row(table, "one_cycle")[less]
+    assert row(table, "plateau")[more].startswith("-0.12 [")
+    assert row(table, "plateau")["first epoch at a lower rate"] == "never, never, never"
+
+
+def test_the_first_fall_of_a_rate():
+    assert studies.first_fall([0.1, 0.1, 0.1]) is None
+    assert studies.first_fall([0.01, 0.1, 0.1, 0.05]) == 4
+
+
+def test_batch_sizes_come_with_their_seconds(runs):
+    runs["04_lr_scheduler"], runs["study_batch_256"] = of(*[99.50] * 5), of(*[99.30] * 3)
+    found = columns(studies.batch_sizes())
+    assert found["batch_size"] == ["128", "256"]
+    assert found["seconds per epoch"] == ["12.8", "25.6"]
+    assert found[DELTA] == ["", "-0.20 [-0.20, -0.20]"]
+
+
+def test_augmentation_is_studied_from_small_to_large(runs):
+    runs["study_plain_e2"], runs["common_e2"] = of(99.10, 99.11, 99.12), of(*[99.41] * 5)
+    table = studies.augmentation()
+    assert columns(table)["parameters"] == ["3,762", "7,496", "14,320"]
+    found = row(table, "7,496")
+    assert found["not augmented"].startswith("99.11") and found["augmented"].startswith("99.41")
+    assert found[DELTA] == "+0.30 [+0.28, +0.32]"
+
+
+def test_mended_pairs_are_counted_with_all_other_mistakes(wrong):
+    wrong["02_regularization"] = {
+        n: [(1, 4, 9), (2, 9, 4), (3, 4, 9), (4, 7, 3), (5, 0, 6)] for n in range(3)
+    }
+    wrong["03_augmentation"] = {n: [(1, 4, 9), (2, 2, 5), (3, 7, 3)] for n in range(3)}
+    found = {cells[0]: cells[1:] for cells in studies.mended_pairs().rows}
+    assert found["4 and 9"] == ["3.0", "1.0", "-2.00 [-2.00, -2.00]"]
+    assert found["1 and 7"][:2] == ["0.0", "0.0"]
+    assert found["the five together"][:2] == ["3.0", "2.0"]
+    assert found["all other mistakes"][:2] == ["2.0", "1.0"]
+
+
+def test_engines_are_paired_by_seed_and_averaged_over_networks(runs):
+    base = [99.1, 99.3, 99.2, 99.4, 99.5]
+    for name, gain in (("03_augmentation", 0.3), ("design_a_augmented", 0.0), ("design_e2", -0.6)):
+        runs[f"{name}_stock"] = of(*base)
+        runs[name] = of(*(accuracy + gain for accuracy in base))
+    table = studies.engines()
+    assert row(table, "Augmentation")[DELTA] == "+0.30 [+0.30, +0.30]"
+    assert row(table, "mean of all")[DELTA] == "-0.10 [-0.10, -0.10]"
+
+
+def test_the_best_epoch_less_the_last_of_every_run(runs, monkeypatch):
+    for name in runs:
+        runs[name] = of(*[99.10] * 3)
+    runs["design_d"] = of(99.40, 99.40, best=99.50)
+    runs["common_a"] = of(99.30, best=99.50)
+    original = results.frame
+
+    def frame(names=None):
+        found = original(names)
+        falls = (found.recipe == "design_a") & (found.epoch == 2)
+        return found.assign(lr=np.where(falls, 0.05, found.lr))
+
+    monkeypatch.setattr(results, "frame", frame)
+    gaps = studies.best_minus_last().set_index("rate", append=True).points
+    assert gaps["design_d"].to_numpy() == pytest.approx([0.1, 0.1])
+    assert gaps["common_a"].to_dict() == {(0, "with averaged weights"): pytest.approx(0.2)}
+    assert set(gaps["design_a"].index.get_level_values("rate")) == {"at a falling rate"}
+    figure = studies.best_minus_last_picture()
+    assert studies.what_the_best_epoch_adds() in words(figure)
+    dots = [marks.get_offsets()[:, 0] for marks in figure.axes[0].collections]
+    assert sum(map(len, dots)) == len(gaps)
+    assert max(map(max, dots)) == pytest.approx(0.2)
+
+
+def test_every_schedule_is_drawn_and_those_that_stay_high_are_named(runs):
+    runs["study_plateau"] = of(99.1, 99.2)
+    runs["study_plateau"][0] = [99.1] * 15  # its loss never falls, so the plateau's rate does
+    figure = studies.schedules_picture()
+    assert words(figure).endswith(
+        "6 schedules with one peak rate; above half of it to the end: constant"
+    )
+    (axes,) = figure.axes
+    assert [line.get_label() for line in axes.lines] == list(schedules.SCHEDULES)
+    assert all(max(line.get_ydata()) == pytest.approx(0.1) for line in axes.lines)

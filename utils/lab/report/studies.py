@@ -1,0 +1,159 @@
+"""Questions that one change answers: what the published texts claim in passing, and our own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from utils import plot_style, schedules
+from utils.experiments import catalogue
+from utils.experiments.published import DESIGN_E2, DESIGN_E3
+from utils.experiments.steps import AUGMENTATION, LR_SCHEDULE, REGULARIZATION
+from utils.experiments.studies import BATCH_256, NOT_AUGMENTED, SCHEDULES, STOCK_ENGINE
+from utils.lab.report import paired
+from utils.lab.report.designs import common_of
+from utils.lab.report.intervals import paired_difference, with_interval
+from utils.lab.report.paired import DELTA, gap, last, mean_std, parameters, tabulate, with_seeds
+from utils.lab.runs import results
+from utils.plot_style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED
+from utils.recipes import Recipe
+from utils.support.seeds import seeded
+from utils.support.tables import Table
+
+
+def schedulers() -> Table:
+    """One network and one peak rate, five schedules: E's text says that step and plateau fail."""
+    base, chosen = DESIGN_E2, DESIGN_E3
+
+    def falls(recipe: Recipe) -> str:
+        runs = results.frame([recipe.name]).groupby("seed").lr
+        return ", ".join(str(first_fall(list(rates)) or "never") for _, rates in runs)
+
+    return tabulate(
+        (base, *SCHEDULES, chosen),
+        "schedule",
+        "last epoch",
+        (f"less {base.schedule} [95 % interval]", partial(gap, base)),
+        (f"{chosen.schedule} less this [95 % interval]", lambda recipe: gap(recipe, chosen)),
+        ("first epoch at a lower rate", falls),
+    )
+
+
+def first_fall(rates: Sequence[float]) -> int | None:
+    """The first epoch, from 1, that starts at a lower rate than an earlier one."""
+    falls = (at for at, lr in enumerate(rates, 1) if lr < max(rates[:at]))
+    return next(falls, None)
+
+
+def batch_sizes() -> Table:
+    """Step 04 in batches of 128 and of 256: B's text says the larger saves a second an epoch."""
+    columns = ["last epoch", (DELTA, partial(gap, LR_SCHEDULE)), "best epoch: mean (highest)"]
+    return tabulate((LR_SCHEDULE, BATCH_256), "batch_size", *columns, "seconds per epoch")
+
+
+def augmentation() -> Table:
+    """Augmentation off and on at three sizes, under the common recipe."""
+    return tabulate(
+        sorted(NOT_AUGMENTED, key=parameters),
+        "parameters",
+        ("not augmented", with_seeds),
+        ("augmented", lambda recipe: with_seeds(common_of(recipe))),
+        (DELTA, lambda recipe: gap(recipe, common_of(recipe))),
+    )
+
+
+def mended_pairs() -> Table:
+    """Mistakes between the digits that B's text names, without and with augmentation."""
+    sides = REGULARIZATION, AUGMENTATION
+    named = [paired.confused(recipe, *paired.NAMED_PAIRS) for recipe in sides]
+    every = [results.mistakes([recipe.name]).groupby("seed").size() for recipe in sides]
+    counts = {
+        f"{a} and {b}": [paired.confused(recipe, (a, b)) for recipe in sides]
+        for a, b in paired.NAMED_PAIRS
+    }
+    counts["the five together"] = named
+    counts["all other mistakes"] = [n - m for n, m in zip(every, named, strict=True)]
+    rows = [
+        [what, *(f"{side.mean():.1f}" for side in both), with_interval(paired.difference(*both))]
+        for what, both in counts.items()
+    ]
+    return Table(["digits", "step 02, not augmented", "step 03, augmented", DELTA], rows)
+
+
+def engines() -> Table:
+    """Test accuracy with either augmentation engine, paired by seed."""
+    table = tabulate(
+        STOCK_ENGINE,
+        ("trained", lambda batched: batched.title),
+        "parameters",
+        ("albumentations, image by image", lambda batched: mean_std(STOCK_ENGINE[batched], 3)),
+        ("batched tensors", partial(mean_std, digits=3)),
+        (DELTA, lambda batched: gap(STOCK_ENGINE[batched], batched)),
+    )
+    pairs = [[last(recipe) for recipe in pair] for pair in STOCK_ENGINE.items()]
+    # One value a seed, since a seed's runs share their order of images.
+    batched, stock = np.mean(pairs, axis=0)
+    mean = ["mean of all, by seed", "", "", "", with_interval(paired_difference(stock, batched))]
+    return Table(table.columns, [*table.rows, mean])
+
+
+def best_minus_last() -> pd.DataFrame:
+    """Best epoch on the test set less last epoch, a row per run: its ``rate`` and ``points``.
+
+    ``rate`` is what the end of training does: runs at their full rate have more to pick from.
+    """
+    runs = results.frame().groupby(["recipe", "seed"], sort=False)
+    falls = (runs.lr.last() < runs.lr.max()).map({True: FALLING, False: CONSTANT})
+    averages = [bool(catalogue.recipe(name).ema) for name, _ in falls.index]
+    points = runs.test_accuracy.max() - runs.test_accuracy.last()
+    return pd.DataFrame({"rate": falls.mask(averages, AVERAGED), "points": points})
+
+
+CONSTANT, FALLING = "at a constant rate", "at a falling rate"
+AVERAGED = "with averaged weights"
+
+
+def what_the_best_epoch_adds() -> str:
+    """The mean of ``best_minus_last`` by rate, in words."""
+    means = best_minus_last().groupby("rate").points.mean()
+    return ", ".join(f"{points:.2f} {rate}" for rate, points in means.items())
+
+
+def schedules_picture() -> Figure:
+    """Every schedule over the study's epochs; the plateau follows its first recorded run."""
+    (plateau,) = (recipe for recipe in SCHEDULES if recipe.schedule == "plateau")
+    losses = results.frame([plateau.name]).query("seed == 0").train_loss.tolist()
+    plans = {
+        name: schedules.rates(name, plateau.lr, plateau.epochs, 100, losses)
+        for name in schedules.SCHEDULES
+    }
+    figure, axes = plot_style.figure(height=3.6)
+    colors, dashes = (GREY, ORANGE, RED, GREEN, PURPLE, BLUE), ("-", "--", ":", "-.", "--", "-")
+    styles = [{"color": c, "ls": dash, "lw": 1.8} for c, dash in zip(colors, dashes, strict=True)]
+    plot_style.rates(axes, plans, plateau.epochs, styles)
+    high = " and ".join(name for name, plan in plans.items() if plan[-1] > max(plan) / 2)
+    finding = f"{len(plans)} schedules with one peak rate; above half of it to the end: {high}"
+    return plot_style.title(figure, finding)
+
+
+def best_minus_last_picture() -> Figure:
+    """``best_minus_last``: a row per rate, a dot per run."""
+    gaps = best_minus_last().sort_values("rate")
+    figure, axes = plot_style.figure(height=4.0)
+    shared = {"data": gaps, "x": "points", "y": "rate", "ax": axes}
+    with seeded(0):  # the jitter: many runs share a value
+        sns.stripplot(**shared, jitter=0.25, size=5, color=BLUE, alpha=0.45)
+    look = {"marker": "|", "markersize": 28, "markeredgewidth": 2.5, "color": RED}
+    sns.pointplot(**shared, errorbar=None, linestyle="none", **look)
+    found = gaps.groupby("rate").points.agg(["mean", "size"])
+    for row, mean in enumerate(found["mean"]):
+        axes.text(mean, row - 0.3, f"mean {mean:.3f}", color=RED)
+    axes.set_yticks(range(len(found)), [f"{rate}\n({n} runs)" for rate, n in found["size"].items()])
+    axes.set(xlabel="best epoch on the test set less last epoch, in points", ylabel="")
+    finding = f"What the best epoch on the test set adds to the last:\n{what_the_best_epoch_adds()}"
+    return plot_style.title(figure, finding)
