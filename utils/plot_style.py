@@ -63,10 +63,3 @@ def rates(axes, plans: dict[str, Sequence[float]], epochs: int, styles: Sequence
     axes.set(xlabel="epochs trained", ylabel="learning rate", ylim=(0, None), xlim=(0, epochs))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False, fontsize=9)
-
-
-def plain(axes) -> None:
-    """Two spines and a faint grid."""
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.set_axisbelow(True)
-    axes.grid(alpha=0.25)

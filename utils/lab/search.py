@@ -12,7 +12,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import optuna
+import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 from optuna.distributions import FloatDistribution
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.pruners import MedianPruner
@@ -21,13 +24,14 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from utils import data, models, training
-from utils.lab.report import comparisons
+from utils import data, models, plot_style, training
 from utils.lab.runs import results
 from utils.lab.runs.job import images_of
 from utils.pieces import prepare
+from utils.plot_style import BLUE, RED
 from utils.recipes import Recipe, build_model, formatted
 from utils.support import checks, machine
+from utils.support.seeds import seeded
 from utils.support.tables import Table
 
 FOLDER = results.FOLDER.parent / "search"
@@ -251,24 +255,43 @@ def _shown(value) -> str:
 
 
 def picture(found: optuna.Study, panels: int = 6) -> Figure:
-    """The finished trials against each of the settings that tell most."""
+    """The finished trials against the settings that matter most, the share of each in its title."""
     trials, told = finished(found), importances(found)
     chosen = sorted(told, key=told.__getitem__, reverse=True)[:panels]
-    titles = {setting: f"{setting} ({100 * told[setting]:.0f} %)" for setting in chosen}
-    values = {titles[name]: [_point(trial, name) for trial in trials] for name in chosen}
-    drawn = trials[0].distributions
-    logarithmic = [titles[name] for name in chosen if getattr(drawn[name], "log", False)]
+    lines = -(-len(chosen) // 3)
+    figure, grid = plot_style.figure(lines, 3, height=2.2 * lines, sharey=True, squeeze=False)
+    for axes, setting in zip(grid.flat, chosen, strict=False):
+        _panel(axes, trials, setting)
+        axes.set_title(f"{setting} ({100 * told[setting]:.0f} %)", fontsize=9.5)
+    for axes in grid.flat[len(chosen) :]:
+        axes.axis("off")
+    figure.supylabel("validation accuracy in %", fontsize=10)
     tried = len(found.get_trials(deepcopy=False, states=[TrialState.PRUNED])) + len(trials)
     finding = f"{tried} networks of one size tried, {len(trials)} trained to the end: "
     finding += f"{chosen[0]} sets the best {_best(len(trials))} apart most"
-    return comparisons.study(values, finding, logarithmic)
+    return plot_style.title(figure, finding)
 
 
-def _point(trial: FrozenTrial, setting: str) -> tuple[float | str, float]:
-    """A setting's value in a trial, a number only where it is one of a range, and its accuracy."""
-    value = trial.params[setting]
-    drawn = isinstance(trial.distributions[setting], FloatDistribution)
-    return value if drawn else formatted(value), trial.value
+def _panel(axes: Axes, trials: list[FrozenTrial], setting: str) -> None:
+    """Accuracy against one setting: a dot per trial and, of each choice, a line at the median."""
+    values, heights = [t.params[setting] for t in trials], [t.value for t in trials]
+    drawn = trials[0].distributions[setting]
+    if isinstance(drawn, FloatDistribution):
+        axes.scatter(values, heights, s=18, color=BLUE, alpha=0.6, lw=0)
+        if drawn.log:
+            axes.set_xscale("log")
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.xaxis.set_major_formatter("{x:g}")
+            axes.xaxis.set_minor_locator(NullLocator())
+    else:
+        texts = [formatted(value) for value in values]
+        order = sorted(set(texts), key=lambda text: (not text.isdigit(), len(text), text))
+        shared = {"x": texts, "y": heights, "order": order, "ax": axes}
+        with seeded(0):  # the jitter
+            sns.stripplot(**shared, jitter=0.2, size=4.5, color=BLUE, alpha=0.6)
+        look = {"marker": "_", "markersize": 22, "markeredgewidth": 2, "color": RED}
+        sns.pointplot(**shared, estimator="median", errorbar=None, linestyle="none", **look)
+    axes.tick_params(axis="x", labelsize=8)
 
 
 # What the stages' text tells.
