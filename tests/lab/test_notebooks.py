@@ -80,34 +80,16 @@ def test_an_interrupt_ends_the_kernels_and_changes_no_notebook(tmp_path):
     code += "from pathlib import Path; from utils.lab import notebooks\n"
     code += f"notebooks.FOLDER = notebooks.BUILD = Path({str(tmp_path)!r})\n"
     code += "sys.exit(lab.main(['notebooks', 'long', '--jobs', '1']))"
-    before, command = path.read_bytes(), start("-c", code)
-    while not pid.exists() and command.poll() is None:
+    before = path.read_bytes()
+    command = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE)
+    while not (pid.exists() and pid.read_text("utf-8")) and command.poll() is None:
         time.sleep(0.1)
-    assert interrupted(command) == 130
+    command.send_signal(signal.SIGINT)
+    _, errors = command.communicate(timeout=60)
+    assert command.returncode == 130 and b"Traceback" not in errors, errors.decode()
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid.read_text("utf-8")), 0)
     assert path.read_bytes() == before
-
-
-@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
-def test_an_interrupt_while_it_imports_is_no_traceback():
-    command = start("-X", "importtime", "-m", "utils.lab", "notebooks")
-    assert any(b"torch" in line for line in command.stderr)  # of the lines it writes meanwhile
-    assert interrupted(command) == 130
-
-
-def start(*arguments):
-    return subprocess.Popen(
-        [sys.executable, *arguments], cwd=ROOT, stderr=subprocess.PIPE, start_new_session=True
-    )
-
-
-def interrupted(command):
-    """The exit code of ``command`` after Ctrl-C; it must not leave a traceback."""
-    command.send_signal(signal.SIGINT)
-    _, errors = command.communicate(timeout=60)
-    assert b"Traceback" not in errors, errors.decode()
-    return command.returncode
 
 
 def test_tidying_keeps_tags_and_drops_what_is_volatile():
