@@ -1,9 +1,12 @@
-"""Settings for every test, the notebooks' included: `pytest --nbval` needs no flag besides."""
+"""Settings for every test, those of the notebooks too: `pytest --nbval` needs no other flag."""
 
 import functools
 import os
 
-os.environ.setdefault("NOTEBOOK_SIZE", "smoke")  # the notebooks' kernels inherit it
+# Before anything imports torch; the notebooks' kernels inherit both.
+os.environ.setdefault("NOTEBOOK_SIZE", "smoke")
+if "PYTEST_XDIST_WORKER" in os.environ:  # several test processes: one thread for each
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @functools.cache

@@ -1,10 +1,9 @@
 """The notebooks as files: executed, clean, each with its own text; and nbval really compares."""
 
-import importlib.util
 import re
-import shutil
 import subprocess
 import sys
+import tomllib
 from collections import Counter
 from pathlib import Path
 
@@ -16,10 +15,7 @@ from utils.experiments.steps import STEPS
 ROOT = Path(__file__).resolve().parents[1]
 PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 NAMES = [path.stem for path in PATHS]
-
-spec = importlib.util.spec_from_file_location("set_repository", ROOT / "tools/set_repository.py")
-set_repository = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(set_repository)
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
 def read(path):
@@ -74,7 +70,7 @@ def test_it_has_every_part(path):
 
 @pytest.mark.parametrize("path", PATHS, ids=NAMES)
 def test_its_badge_and_colab_cell_hold_the_one_address(path):
-    notebook, address = read(path), set_repository.current()
+    notebook, address = read(path), PROJECT["urls"]["Repository"]
     slug = address.removeprefix("https://github.com/")
     assert f"/github/{slug}/blob/main/notebooks/{path.name}" in notebook.cells[0].source
     setup = code_cells(notebook)[0]
@@ -129,30 +125,3 @@ def test_a_broken_parameter_count_fails(tmp_path):
     summary.text = summary.text.replace("9,436", "9,437")
     broken = run_nbval(notebook, tmp_path)
     assert broken.returncode == 1 and "9,437" in broken.stdout
-
-
-# --------------------------------------------------------------------------- a fork
-
-
-def test_a_fork_is_one_command(tmp_path, monkeypatch, capsys):
-    for path in set_repository.files():
-        copy = tmp_path / path.relative_to(ROOT)
-        copy.parent.mkdir(exist_ok=True)
-        shutil.copy(path, copy)
-    monkeypatch.setattr(set_repository, "ROOT", tmp_path)
-    old = set_repository.current()
-    assert set_repository.main(["https://github.com/you/your-fork"]) == 0
-    assert set_repository.current() == "https://github.com/you/your-fork"
-    slug = old.removeprefix("https://github.com/")
-    for path in set_repository.files():
-        text = path.read_text()
-        assert old not in text and f"/github/{slug}/" not in text
-        if path.suffix == ".ipynb":
-            assert f"/github/you/your-fork/blob/main/notebooks/{path.name}" in text
-            nbformat.read(path, as_version=4)
-
-
-@pytest.mark.parametrize("address", [[], ["you/fork"], ["https://example.com/you/fork"]])
-def test_an_address_that_is_none_is_refused(address, capsys):
-    assert set_repository.main(address) == 2
-    assert "expected one address like" in capsys.readouterr().err

@@ -1,58 +1,76 @@
-"""requirements.txt: whatever ``utils`` imports comes with it."""
+"""Versions: what is imported is required, and the files that fix versions fit the requirements."""
 
 import ast
-import re
 import sys
-from importlib.metadata import PackageNotFoundError, packages_distributions, requires
-from pathlib import Path
+import tomllib
+from importlib.metadata import packages_distributions
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
 
-ROOT = Path(__file__).resolve().parents[1]
-
-
-def plain(name: str) -> str:
-    return re.split(r"[^\w.-]", name.strip(), maxsplit=1)[0].lower().replace("_", "-")
-
-
-def listed() -> set[str]:
-    lines = (ROOT / "requirements.txt").read_text().splitlines()
-    return {plain(line) for line in lines if line and not line.startswith(("#", "-"))}
+from utils.support.paths import ROOT
 
 
-def installed_with(names: set[str]) -> set[str]:
-    """``names`` and whatever comes with them, without any extra."""
-    found, new = set(), set(names)
-    while new:
-        found |= new
-        lines = [line for name in new for line in needs(name) if "extra ==" not in line]
-        new = {plain(line) for line in lines} - found
-    return found
+def by_name(lines):
+    """The requirements in ``lines``, by package; comments and pip's own options are left out."""
+    lines = [line.split("#")[0].strip() for line in lines]
+    found = [Requirement(line) for line in lines if line and not line.startswith("-")]
+    return {canonicalize_name(requirement.name): requirement for requirement in found}
 
 
-def needs(name: str) -> list[str]:
-    try:
-        return requires(name) or []
-    except PackageNotFoundError:  # for another system
-        return []
+def read(name):
+    return (ROOT / name).read_text(encoding="utf-8")
 
 
-def imported(path: Path) -> set[str]:
-    """What a module imports when it is imported: not what its functions import when called."""
-    found = set()
-    for node in ast.parse(path.read_text()).body:
-        if isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            found.add(node.module.split(".")[0])
-    return found - sys.stdlib_module_names - {"utils"}
+def versions(requirements, operator):
+    """``{package: version}`` for each bound with ``operator``."""
+    return {
+        package: Version(bound.version)
+        for package, requirement in requirements.items()
+        for bound in requirement.specifier
+        if bound.operator == operator
+    }
 
 
-@pytest.mark.parametrize(
-    "path", sorted((ROOT / "utils").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT))
-)
-def test_a_module_imports_what_the_requirements_install(path):
-    there = installed_with(listed())
-    for module in imported(path):
-        distributions = {plain(name) for name in packages_distributions()[module]}
-        assert distributions & there, f"{path.name} imports {module}: not in requirements.txt"
+REQUIRED = by_name(read("requirements.txt").splitlines())
+EXTRAS = tomllib.loads(read("pyproject.toml"))["project"]["optional-dependencies"].values()
+EXTRA = by_name(line for lines in EXTRAS for line in lines)
+
+
+def imported(nodes):
+    modules = {alias.name for n in nodes if isinstance(n, ast.Import) for alias in n.names}
+    modules |= {n.module for n in nodes if isinstance(n, ast.ImportFrom)}
+    return {name.split(".")[0] for name in modules} - sys.stdlib_module_names - {"utils"}
+
+
+def test_what_utils_imports_is_required():
+    """By name; a function, not the head of a module, may import what an extra installs."""
+    distributions = packages_distributions()
+    for path in sorted((ROOT / "utils").rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for module in imported(ast.walk(tree)):
+            allowed = REQUIRED if module in imported(tree.body) else REQUIRED | EXTRA
+            packages = {canonicalize_name(name) for name in distributions.get(module, [module])}
+            assert packages & allowed.keys(), f"{path.relative_to(ROOT)} imports {module}"
+
+
+def test_the_lowest_versions_are_those_that_the_requirements_allow():
+    lowest = versions(by_name(read(".ci/constraints/lowest.txt").splitlines()), "==")
+    assert lowest == versions(REQUIRED, ">=") and lowest.keys() == REQUIRED.keys()
+
+
+@pytest.mark.parametrize("name", ["requirements-lock.txt", ".ci/constraints/colab.txt"])
+def test_fixed_versions_satisfy_the_requirements(name):
+    """Else the lock could not be installed, and an installation would change what Colab has."""
+    fixed = versions(by_name(read(name).splitlines()), "==")
+    for package in fixed.keys() & REQUIRED.keys():
+        assert fixed[package] in REQUIRED[package].specifier, f"{package} {fixed[package]}"
+    missing = {"jupyterlab", "nbval", "optuna"} if "colab" in name else set()
+    assert REQUIRED.keys() - fixed.keys() == missing
+
+
+def test_an_extra_does_not_repeat_a_requirement():
+    """Two bounds for one package come to differ."""
+    assert EXTRA.keys() & REQUIRED.keys() == set()

@@ -1,11 +1,10 @@
-"""Point the project at another address: ``python tools/set_repository.py https://github.com/you/fork``.
+"""Point badges, Colab cells and links at a fork: ``python tools/set_repository.py [ADDRESS]``.
 
-The address stands in pyproject.toml; this rewrites it there, in the notebooks' badges and Colab
-cells, and in the README.
+Without an address, at the one that git knows as the remote ``origin``.
 """
 
-import json
 import re
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -13,43 +12,50 @@ from pathlib import Path
 from utils.support.files import replacing
 
 ROOT = Path(__file__).resolve().parent.parent
-FORM = re.compile(r"https://github\.com/[\w.-]+/[\w.-]+")
+# https://github.com/you/fork, git@github.com:you/fork.git, ssh://git@github.com/you/fork
+FORM = re.compile(r"(?:https://|git@|ssh://git@)github\.com[/:]([\w.-]+/[\w.-]+?)(?:\.git)?/?")
 
 
 def current() -> str:
-    """The address pyproject.toml holds."""
-    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Repository"]
+    """The address that pyproject.toml holds."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)["project"]["urls"]["Repository"]
+
+
+def origin() -> str:
+    """The address of the remote ``origin``; an empty string where there is none."""
+    command = ["git", "remote", "get-url", "origin"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.strip()
 
 
 def files() -> list[Path]:
-    return [ROOT / "pyproject.toml", ROOT / "README.md", *sorted(ROOT.glob("notebooks/*.ipynb"))]
+    return [ROOT / "pyproject.toml", ROOT / "README.md", *sorted(ROOT.glob("notebooks/**/*.ipynb"))]
 
 
 def rewrite(old: str, new: str) -> int:
-    """Replace the address and its owner/name part everywhere; how many files changed."""
-    slug_old, slug_new = (url.removeprefix("https://github.com/") for url in (old, new))
+    """Write ``new`` for the owner and name ``old`` in every link; return how many files change."""
     changed = 0
     for path in files():
-        text = path.read_text()
-        # The slug stands in badges (…/github/owner/name/blob/…), the address in all other places.
-        pattern = rf"(github(?:\.com)?/){re.escape(slug_old)}(?![\w.-])"
-        updated = re.sub(pattern, rf"\g<1>{slug_new}", text)
-        if path.suffix == ".ipynb":
-            json.loads(updated)
+        text = path.read_text(encoding="utf-8")
+        # Badges link to …/github/owner/name/blob/…, all else to https://github.com/owner/name.
+        link = rf"(github(?:\.com)?/){re.escape(old)}(?![\w.-])"
+        updated = re.sub(link, rf"\g<1>{new}", text)
         if updated != text:
             with replacing(path) as temporary:
-                temporary.write_text(updated)
+                temporary.write_text(updated, encoding="utf-8", newline="\n")
             changed += 1
     return changed
 
 
 def main(arguments: list[str]) -> int:
-    if len(arguments) != 1 or not FORM.fullmatch(arguments[0].rstrip("/").removesuffix(".git")):
+    address = arguments[0] if arguments else origin()
+    new = FORM.fullmatch(address)
+    if not new or len(arguments) > 1:
         example = "https://github.com/you/your-fork"
-        print(f"expected one address like {example}, got {arguments}", file=sys.stderr)
+        print(f"expected one address like {example}, got {address!r}", file=sys.stderr)
         return 2
-    new = arguments[0].rstrip("/").removesuffix(".git")
-    print(f"{rewrite(current(), new)} files now point at {new}")
+    changed = rewrite(FORM.fullmatch(current())[1], new[1])
+    print(f"{changed} files now point at https://github.com/{new[1]}")
     return 0
 
 

@@ -1,11 +1,30 @@
-"""Executing notebooks: live progress, clean files, and failures that are named and lose nothing."""
+"""Executing notebooks: live lines, clean files, failures that are named, and a clean end."""
 
-import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from types import SimpleNamespace
 
 import nbformat
 import pytest
 
 from utils.lab import notebooks
+from utils.support.paths import ROOT
+
+EPOCH = 'print("EPOCH 1/2 (x)"); print("Loss=1 Batch_id=0"); print("Test set: Accuracy: 5/9")'
+
+
+@pytest.fixture
+def full_size(monkeypatch):
+    """``full_size(name)``: the data are the set ``name``, and notebooks run in full size."""
+    monkeypatch.setenv("NOTEBOOK_SIZE", "full")
+
+    def use(name):
+        monkeypatch.setattr(notebooks.data, "settle_source", lambda: SimpleNamespace(name=name))
+
+    return use
 
 
 def write_notebook(path, *sources):
@@ -14,38 +33,63 @@ def write_notebook(path, *sources):
     return path
 
 
-@pytest.fixture
-def executed(tmp_path, monkeypatch, capfd):
-    """A notebook that works and one that fails, run together in place."""
-    monkeypatch.delenv("NOTEBOOK_RESULTS", raising=False)
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    log = 'print("EPOCH 1/2 (x)"); print("Loss=1 Batch_id=0"); print("Test set: Accuracy: 5/9")'
-    good = write_notebook(tmp_path / "good.ipynb", "import os", log, "1 + 1")
+def test_notebooks_are_executed_shown_and_written(tmp_path, full_size, capfd):
+    full_size("MNIST")
+    good = write_notebook(tmp_path / "good.ipynb", EPOCH, "1 + 1")
     bad = write_notebook(tmp_path / "bad.ipynb", "1 + 1", "1 / 0", "'never'")
-    before = bad.read_text()
-    failed = notebooks.run([good, bad], tmp_path / "build", in_place=True)
-    said = capfd.readouterr()
-    return tmp_path, failed, before, said
+    before, out = bad.read_text("utf-8"), tmp_path / "build"
+    assert notebooks.run([good, bad], out, in_place=True, jobs=2) == 1
+    cells = nbformat.read(good, 4).cells
+    assert [cell.execution_count for cell in cells] == [1, 2]
+    assert cells[1].outputs[0].data["text/plain"] == "2" and cells[1].metadata == {}
+    # The one that failed is left as it was, and shown as far as it came.
+    assert bad.read_text("utf-8") == before
+    assert nbformat.read(out / "bad.ipynb", 4).cells[0].outputs
+    assert {path.name for path in out.iterdir()} == {
+        *("good.ipynb", "good.html", "bad.ipynb", "bad.html")
+    }
+    said = capfd.readouterr().out
+    assert "good: EPOCH 1/2 (x)  Test set: Accuracy: 5/9" in said
+    assert "bad: FAILED, CellExecutionError" in said and "ZeroDivisionError" in said
+    closing = said[said.rindex("MNIST in full size, pages in") :].splitlines()
+    assert "good: done" in closing[1] and "bad: FAILED" in closing[2] and len(closing) == 3
 
 
-def test_notebooks_are_executed_shown_and_written(executed):
-    folder, failed, before, said = executed
-    assert failed == 1
-    cells = nbformat.read(folder / "good.ipynb", 4).cells
-    assert [cell.execution_count for cell in cells] == [1, 2, 3]
-    assert cells[2].outputs[0].data["text/plain"] == "2" and cells[2].metadata == {}
-    assert "<html" in (folder / "build" / "good.html").read_text()
-    assert "good: epoch 1/2 (x)  Test set: Accuracy: 5/9" in said.out
-    # The one that failed is named with its error, left as it was, and shown as far as it came.
-    assert (folder / "bad.ipynb").read_text() == before
-    assert "FAILED bad.ipynb" in said.err and "ZeroDivisionError" in said.err
-    assert json.loads((folder / "build" / "bad.ipynb").read_text())["cells"][0]["outputs"]
-    assert sorted(path.name for path in (folder / "build").iterdir()) == [
-        "bad.html",
-        "bad.ipynb",
-        "good.html",
-        "good.ipynb",
-    ]
+@pytest.mark.parametrize("name, size", [("MNIST-5k", "full"), ("MNIST", "smoke")])
+def test_only_mnist_in_full_size_is_written_in_place(tmp_path, full_size, monkeypatch, name, size):
+    full_size(name)
+    monkeypatch.setenv("NOTEBOOK_SIZE", size)
+    path = write_notebook(tmp_path / "a.ipynb", "1")
+    with pytest.raises(ValueError, match=f"MNIST in full size, this is {name} in {size} size"):
+        notebooks.run([path], tmp_path, in_place=True)
+    assert nbformat.read(path, 4).cells[0].execution_count is None
+
+
+@pytest.mark.parametrize("jobs", [0, -1])
+def test_fewer_than_one_at_a_time_is_refused(tmp_path, jobs):
+    with pytest.raises(ValueError, match=f"jobs={jobs} is not a whole number of at least 1"):
+        notebooks.run([tmp_path / "a.ipynb"], tmp_path, jobs=jobs)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_an_interrupt_ends_the_kernels_and_changes_no_notebook(tmp_path):
+    pid = tmp_path / "pid"
+    source = f"import os, time; open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    path = write_notebook(tmp_path / "long.ipynb", source)
+    code = "import sys, utils.lab.__main__ as lab\n"
+    code += "from pathlib import Path; from utils.lab import notebooks\n"
+    code += f"notebooks.FOLDER = notebooks.BUILD = Path({str(tmp_path)!r})\n"
+    code += "sys.exit(lab.main(['notebooks', 'long', '--jobs', '1']))"
+    before = path.read_bytes()
+    command = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE)
+    while not (pid.exists() and pid.read_text("utf-8")) and command.poll() is None:
+        time.sleep(0.1)
+    command.send_signal(signal.SIGINT)
+    _, errors = command.communicate(timeout=60)
+    assert command.returncode == 130 and b"Traceback" not in errors, errors.decode()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text("utf-8")), 0)
+    assert path.read_bytes() == before
 
 
 def test_tidying_keeps_tags_and_drops_what_is_volatile():

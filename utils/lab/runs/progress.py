@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from tqdm.auto import tqdm  # bars for terminals and for notebooks
+from tqdm import tqdm  # tqdm.auto warns where ipywidgets is missing
 
 from utils.lab.runs.job import RUNNING, Job
 from utils.support.files import write_json
