@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import grids
 import pytest
 import torch
 
@@ -10,7 +11,7 @@ from utils import data, training
 from utils.experiments import catalogue
 from utils.experiments.steps import SKELETON
 from utils.lab.report import choices
-from utils.lab.runs import job, one, validation
+from utils.lab.runs import executors, job, one, validation
 
 SHORT = SKELETON.variant("short", "Short", epochs=1)
 
@@ -27,6 +28,7 @@ def watched(tmp_path, monkeypatch, few):
     """Choices recorded elsewhere, on a small MNIST; the image sets that runs were made on."""
     monkeypatch.setattr(validation, "FOLDER", tmp_path)
     monkeypatch.setattr(validation, "SAMPLES", (250, 50))
+    monkeypatch.setattr(executors, "on_this_machine", grids.in_this_process)
     monkeypatch.setattr(data, "load", lambda *_: few)
     split = data.validation_split
     monkeypatch.setattr(data, "validation_split", lambda images: split(images, 50))
