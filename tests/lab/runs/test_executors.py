@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import grids
 import psutil
@@ -48,6 +49,14 @@ def test_a_process_that_died_between_jobs_is_replaced():
         psutil.Process(submit(grids.do, "work").result()).kill()
         time.sleep(0.5)
         assert submit(grids.do, "work").result()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows masks no signals")
+def test_a_process_gets_no_interrupt_even_while_it_starts():
+    masked = partial(signal.pthread_sigmask, signal.SIG_BLOCK)
+    with executors.on_this_machine(1) as (submit, _):
+        assert signal.SIGINT in submit(masked, []).result()
+    assert signal.SIGINT not in masked([])
 
 
 def test_a_job_is_claimed_when_there_is_room_and_left_out_where_another_has_it():

@@ -1,7 +1,4 @@
-"""Where jobs are done: in processes of this machine, or by the workers of a Dask cluster.
-
-This module imports nothing heavy, so that a new process ignores interrupts almost at once.
-"""
+"""Where jobs are done: in processes of this machine, or by the workers of a Dask cluster."""
 
 from __future__ import annotations
 
@@ -74,7 +71,8 @@ def on_this_machine(most: int | None = None) -> Iterator[tuple[Callable, Callabl
                 return last[pool]
             del last[pool]
         pool = Pool(1, spawn, initializer=_belong_to, initargs=(command,))
-        last[pool] = pool.submit(do, job)
+        with _interrupts_held():
+            last[pool] = pool.submit(do, job)
         return last[pool]
 
     try:
@@ -97,6 +95,19 @@ def _belong_to(command: Connection) -> None:
             os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """A process that starts inside gets no interrupt; this one gets it afterwards."""
+    if os.name == "nt":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def cores() -> int:
