@@ -228,13 +228,15 @@ def main(arguments: list[str] | None = None) -> int:
         chosen = vars(parser().parse_args(arguments))
         code = int(chosen.pop("function")(**chosen) or 0)
     except (Exception, KeyboardInterrupt) as error:
+        if isinstance(error, KeyboardInterrupt):
+            interrupts.append(signal.SIGINT)
         if not interrupts and not isinstance(error, ValueError | RuntimeError | OSError):
             raise
         words = f"error: {error}"
     finally:
         signal.signal(signal.SIGINT, before)
     if interrupts:
-        code, words = 130, "interrupted: what was finished is kept, the same command goes on"
+        code, words = 130, "interrupted: finished runs are kept, the same command makes the others"
     if words:
         print(words, file=sys.stderr)
     return code

@@ -75,7 +75,7 @@ def test_an_interrupt_keeps_finished_runs(tmp_path, monkeypatch, here, capsys):
 
     monkeypatch.setattr(one, "run", interrupted)
     assert command.main(f"run {NAME} --seeds 0-2 --smoke --folder {tmp_path}".split()) == 130
-    assert "finished runs are kept" in capsys.readouterr().out and list(recorded(tmp_path)) == [0]
+    assert "finished runs are kept" in capsys.readouterr().err and list(recorded(tmp_path)) == [0]
 
 
 def test_what_a_killed_command_was_writing_is_swept_up(tmp_path, here):
