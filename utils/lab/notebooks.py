@@ -14,7 +14,7 @@ from nbconvert import HTMLExporter
 
 from utils import data, smoke
 from utils.lab.runs.executors import cores
-from utils.support import checks, files, paths
+from utils.support import checks, files, machine, paths
 
 FOLDER, BUILD = paths.ROOT / "notebooks", paths.ROOT / "build"
 
@@ -72,7 +72,8 @@ def run(chosen: list[Path], out: Path, in_place: bool = False, jobs: int | None 
     print(f"{len(chosen)} notebooks on {what}, {jobs} at a time", flush=True)
     clients = [Client(path) for path in chosen]
     with ThreadPoolExecutor(jobs) as pool:
-        env = os.environ | {"OMP_NUM_THREADS": str(max(1, cores() // jobs))}
+        threads = {"OMP_NUM_THREADS": str(max(1, cores() // jobs))}
+        env = os.environ | machine.ENVIRONMENT | threads
         running = {pool.submit(client.run, env): client for client in clients}
         try:
             for future in as_completed(running):

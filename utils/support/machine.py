@@ -17,6 +17,12 @@ KEPT = {
     M_TRIM_THRESHOLD: 2**31 - 1,
     M_TOP_PAD: 64 * 2**20,
 }
+# The same wish for a process that starts with it in its environment.
+ENVIRONMENT = {
+    "MALLOC_MMAP_THRESHOLD_": str(KEPT[M_MMAP_THRESHOLD]),
+    "MALLOC_TRIM_THRESHOLD_": str(KEPT[M_TRIM_THRESHOLD]),
+    "MALLOC_TOP_PAD_": str(KEPT[M_TOP_PAD]),
+}
 
 
 @cache
