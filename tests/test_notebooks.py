@@ -45,7 +45,7 @@ def test_it_is_executed_top_to_bottom_and_clean(path):
         assert set(cell.metadata) <= {"tags"}
         assert not any(output.output_type == "error" for output in cell.outputs)
     assert set(notebook.metadata) == {"kernelspec", "language_info"}
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     for private in ("/home/", "/root/", "/tmp/", "/Users/"):
         assert private not in text
     assert path.stat().st_size < 3_000_000
@@ -53,7 +53,7 @@ def test_it_is_executed_top_to_bottom_and_clean(path):
 
 @pytest.mark.parametrize("path", PATHS, ids=NAMES)
 def test_it_was_executed_on_the_full_mnist(path):
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     assert "MNIST: 60,000 images to train, 10,000 to test" in text
     assert "MNIST-5k: 4,000" not in text
 
