@@ -67,7 +67,7 @@ def test_fixed_versions_satisfy_the_requirements(name):
     fixed = versions(by_name(read(name).splitlines()), "==")
     for package in fixed.keys() & REQUIRED.keys():
         assert fixed[package] in REQUIRED[package].specifier, f"{package} {fixed[package]}"
-    missing = {"jupyterlab", "nbval", "optuna"} if "colab" in name else set()
+    missing = {"jupyter", "nbval", "optuna"} if "colab" in name else set()
     assert REQUIRED.keys() - fixed.keys() == missing
 
 
