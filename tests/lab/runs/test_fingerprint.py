@@ -126,3 +126,15 @@ def test_it_depends_on_no_thread_count_and_leaves_threads_and_stream_alone():
     finally:
         torch.set_num_threads(threads)
     assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize(
+    ("torch_then", "factor", "stale"),
+    [(torch.__version__, 1.01, True), ("2.0", 1.01, False), ("2.0", 1.05, True)],
+)
+def test_another_torch_may_round_a_pixel_otherwise(torch_then, factor, stale):
+    (result, *_) = results.recorded(LR_SCHEDULE).values()
+    numbers = [*result["fingerprint"][:-1], factor * result["fingerprint"][-1]]
+    versions = result["versions"] | {"torch": torch_then.split("+")[0]}
+    found = results.stale(result | {"fingerprint": numbers, "versions": versions}, LR_SCHEDULE)
+    assert bool(found) == stale and ("or torch" in found) == (stale and torch_then == "2.0")

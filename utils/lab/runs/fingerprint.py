@@ -116,8 +116,8 @@ def _made_up_images() -> data.ImageSet:
     return data.ImageSet("made-up", *halves, md5="")
 
 
-def agree(a: list[float], b: list[float]) -> bool:
+def agree(a: list[float], b: list[float], tolerance: float = TOLERANCE) -> bool:
     """Whether two fingerprints are one but for rounding."""
     return len(a) == len(b) and all(
-        math.isclose(x, y, rel_tol=TOLERANCE) for x, y in zip(a, b, strict=True)
+        math.isclose(x, y, rel_tol=tolerance) for x, y in zip(a, b, strict=True)
     )
