@@ -215,6 +215,29 @@ def test_compare_takes_pieces_for_the_second(few):
         compare(SHORT, SHORT, few, seeds=1)
 
 
+def test_an_interrupt_ends_compare_at_once_and_keeps_the_finished_seeds(few, monkeypatch):
+    trained = []
+    original = Run.fit
+
+    def third_is_interrupted(run, **options):
+        trained.append(run.seed)
+        history = original(run, **options)
+        return training.History() if len(trained) == 3 else history
+
+    monkeypatch.setattr(Run, "fit", third_is_interrupted)
+    table = compare(SHORT, SHORT.variant(dropout=0.5), few, seeds=3, device="cpu", verbose=False)
+    assert trained == [0, 0, 1] and [row[0] for row in table.rows] == [0]
+
+
+def test_half_a_run_is_none_for_whoever_needs_a_whole_one(few):
+    def interrupt(history):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare(SHORT, few, 0, "cpu").fit_whole(after_epoch=interrupt)
+    assert len(prepare(SHORT, few, 0, "cpu").fit_whole()) == SHORT.epochs
+
+
 def test_in_smoke_size_a_run_takes_seconds(digits, monkeypatch):
     monkeypatch.setenv("NOTEBOOK_SIZE", "smoke")
     run = Run(SKELETON, digits, device="cpu")

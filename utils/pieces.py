@@ -62,6 +62,13 @@ class Pieces:
                 after_epoch=after_epoch,
             )
 
+    def fit_whole(self, verbose: bool = False, after_epoch=None) -> History:
+        """``fit`` for whoever has no use for a part: an interrupt is a ``KeyboardInterrupt``."""
+        history = self.fit(verbose, after_epoch=after_epoch)
+        if len(history) < self.recipe.epochs:
+            raise KeyboardInterrupt
+        return history
+
     def evaluate(self) -> Evaluation:
         return training.evaluate(self.network, self.test_loader, self.device)
 
@@ -83,7 +90,7 @@ def prepare(
     optimizer = _make_optimizer(recipe, own.get("optimizer"), model.parameters(), device)
     loaders = build_loaders(recipe, images, loader_seed, device, own.get("policy"))
     updates = recipe.epochs * len(loaders[0])
-    if own.get("schedule"):
+    if own.get("schedule") is not None:
         schedule = own["schedule"](optimizer, updates)
         _check_made("schedule", schedule, Schedule)
     else:

@@ -166,10 +166,15 @@ def compare(
             Run(recipe, split, seed, device=device),
             Run(other, split, seed, device=device, **own),
         ]
-        histories = [run.fit(verbose=False) for run in runs]
-        if any(len(run.history) < run.recipe.epochs for run in runs):
+        pair = []
+        for run in runs:
+            history = run.fit(verbose=False)
+            if len(history) < run.recipe.epochs:
+                break
+            pair.append(history.test_accuracy[-1])
+        if len(pair) < 2:  # interrupted
             break
-        pairs.append([history.test_accuracy[-1] for history in histories])
+        pairs.append(pair)
         if verbose:
             before, after = pairs[-1]
             print(f"seed {seed}: {before:.2f} and {after:.2f}, {after - before:+.2f}", flush=True)

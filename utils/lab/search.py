@@ -213,9 +213,7 @@ def run(
             if len(history) < recipe.epochs and trial.should_prune():
                 raise optuna.TrialPruned
 
-        history = prepare(recipe, split, 0, "cpu").fit(False, after_epoch=after_epoch)
-        if len(history) < recipe.epochs:
-            raise KeyboardInterrupt
+        history = prepare(recipe, split, 0, "cpu").fit_whole(after_epoch=after_epoch)
         return history.test_accuracy[-1]
 
     with machine.cpu_threads(1):

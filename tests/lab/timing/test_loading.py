@@ -89,7 +89,7 @@ def test_every_way_trains_what_its_name_says(few):
 def test_ways_take_turns_and_the_first_turn_does_not_count(few, monkeypatch):
     order = []
 
-    def fit(pieces, verbose):
+    def fit(pieces, verbose, **_):
         order.append(type(pieces.train_loader).__name__)
         assert pieces.recipe.epochs == 1
         return History(seconds=[float(len(order))], test_correct=[1])
@@ -101,7 +101,7 @@ def test_ways_take_turns_and_the_first_turn_does_not_count(few, monkeypatch):
 
 
 def test_an_interrupted_epoch_is_no_measurement(few, monkeypatch):
-    monkeypatch.setattr(Pieces, "fit", lambda pieces, verbose: History())
+    monkeypatch.setattr(Pieces, "fit", lambda pieces, verbose, **_: History())
     with pytest.raises(KeyboardInterrupt):
         loading.in_turns({"a": lambda: prepare(DESIGN_A, few, 0, "cpu")}, 1, "x")
 

@@ -50,13 +50,13 @@ def test_the_clock_counts_loading_and_training_but_not_evaluation(few, monkeypat
     clock = iter([10.0, 12.5])
     monkeypatch.setattr(race.time, "perf_counter", lambda: next(clock))
     history = History(test_samples=100, seconds=[1.0] * 5 + [2.0], test_correct=[90] * 5 + [99])
-    monkeypatch.setattr(Pieces, "fit", lambda pieces, verbose: history)
+    monkeypatch.setattr(Pieces, "fit", lambda pieces, verbose, **_: history)
     assert race.whole(record) == {"ready": 2.5, "training": 7.0, "accuracy": 99.0}
 
 
 def test_an_interrupted_run_is_no_race(few, monkeypatch):
     half = History(test_samples=100, seconds=[3.0], test_correct=[90])
-    monkeypatch.setattr(Pieces, "fit", lambda pieces, verbose: half)
+    monkeypatch.setattr(Pieces, "fit", lambda pieces, verbose, **_: half)
     with pytest.raises(KeyboardInterrupt):
         race.whole(record)
 

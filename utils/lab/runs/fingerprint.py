@@ -48,9 +48,7 @@ def _measure(recipe: Recipe, kind: int) -> list[float]:
     images = pieces.preprocessed(recipe, _made_up_images())
     made = _in_double_precision(pieces.prepare(tiny, images, 0, "cpu"))
     before = [weights.detach().clone() for weights in made.model.parameters()]
-    history = made.fit(verbose=False)
-    if len(history) < EPOCHS:
-        raise KeyboardInterrupt  # fit returns what it has: half a fingerprint is none
+    history = made.fit_whole()
     updates = len(made.train_loader)
     rates = schedules.rates(tiny.schedule, tiny.lr, EPOCHS, updates, history.train_loss)
     found = [*rates, *history.train_loss, *history.test_loss, *_moved(before, made.model)]

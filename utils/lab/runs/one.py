@@ -42,9 +42,7 @@ def run(
     started = time.perf_counter()
     shown = preprocessed(recipe, images)
     pieces = prepare(recipe, shown, seed, device)
-    history = pieces.fit(verbose, after_epoch=after_epoch)
-    if len(history) < recipe.epochs:
-        raise KeyboardInterrupt  # fit returns what it has when interrupted; half a run is no run
+    history = pieces.fit_whole(verbose, after_epoch)
     answers = pieces.evaluate()
     clean = loaders.MemoryLoader(
         shown.train_images, shown.train_labels, batch_size=1000, device=device

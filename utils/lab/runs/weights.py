@@ -33,15 +33,15 @@ def make(
     if recorded is None:
         recorded = results.history_of(results.reported(recipe.name)[SEED]).test_accuracy
     with machine.cpu_threads(1):
-        setup = prepare(recipe, images, SEED, "cpu")
-        history = setup.fit()
+        pieces = prepare(recipe, images, SEED, "cpu")
+        history = pieces.fit_whole(verbose=True)
     if history.test_accuracy != recorded:
         raise ValueError(
             f"{recipe.name}: this run's test accuracies end at {history.test_accuracy[-1:]}, the "
             f"recorded ones at {recorded[-1:]}. The weights must be the recorded run's: save "
             f"them on the machine and with the versions that recorded it, or record it anew."
         )
-    return save(recipe, setup.network, folder)
+    return save(recipe, pieces.network, folder)
 
 
 def save(recipe: Recipe, network: nn.Module, folder: Path) -> list[Path]:

@@ -16,7 +16,6 @@ from tqdm import tqdm
 
 from utils import data
 from utils.experiments import catalogue
-from utils.history import History
 from utils.lab.runs import one
 from utils.lab.timing import baseline, recorded
 from utils.lab.timing.recorded import AUGMENTED, PLAIN
@@ -63,14 +62,6 @@ def ways(recipe: Recipe, images: data.ImageSet, device: torch.device) -> Makers:
     }
 
 
-def fit(pieces: Pieces, epochs: int) -> History:
-    """Train for ``epochs``, or raise the ``KeyboardInterrupt`` at which ``Pieces.fit`` returns."""
-    history = replace(pieces, recipe=replace(pieces.recipe, epochs=epochs)).fit(verbose=False)
-    if len(history) < epochs:
-        raise KeyboardInterrupt
-    return history
-
-
 def in_turns(makers: Makers, repeats: int, what: str) -> dict[str, list[float]]:
     """Seconds of the first epoch of each, without evaluation, ``repeats`` times in alternation."""
     checks.whole(1, repeats=repeats)
@@ -78,7 +69,9 @@ def in_turns(makers: Makers, repeats: int, what: str) -> dict[str, list[float]]:
     seconds: dict[str, list[float]] = {name: [] for name in makers}
     for turn in tqdm(range(repeats + 1), what, file=sys.stdout):
         for name, make in makers.items():
-            took = fit(make(), epochs=1).seconds[0]
+            pieces = make()
+            one_epoch = replace(pieces, recipe=replace(pieces.recipe, epochs=1))
+            took = one_epoch.fit_whole().seconds[0]
             if turn:  # the first turn warms up
                 seconds[name].append(round(took, 4))
     return seconds

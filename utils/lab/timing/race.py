@@ -41,7 +41,7 @@ def whole(make: Make) -> dict[str, float]:
     started = time.perf_counter()
     pieces = make(data.load("mnist"))
     ready = time.perf_counter() - started
-    history = loading.fit(pieces, pieces.recipe.epochs)
+    history = pieces.fit_whole()
     return {
         "ready": round(ready, 3),
         "training": round(sum(history.seconds), 3),
