@@ -15,7 +15,7 @@ from utils.support.tables import Table
 def runs_of(recipe: Recipe, folder: Path) -> tuple[dict[int, dict], dict[int, str]]:
     """The recorded runs by seed that the code still gives, and what is wrong with the others."""
     good, bad = {}, {}
-    for seed, path in sorted(seeds_of(recipe, folder).items()):
+    for seed, path in seeds_of(recipe, folder).items():
         try:
             run = results.read(path, recipe, seed)
             reason = results.stale(run, recipe)
