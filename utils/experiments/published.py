@@ -8,7 +8,7 @@ E2's dropout, the augmentation of C3 and E, and none for C1 and C2.
 from __future__ import annotations
 
 from utils.experiments.record import Experiment, Published
-from utils.experiments.steps import REGULARIZATION, SKELETON
+from utils.experiments.steps import AUGMENTATION, REGULARIZATION, SKELETON
 from utils.recipes import Recipe
 
 DESIGN_A = Recipe(
@@ -23,6 +23,8 @@ DESIGN_A = Recipe(
     schedule="one_cycle",
     max_grad_norm=None,
 )
+# B's text names no rate for its last stage, so it keeps the stage before's.
+DESIGN_B4 = AUGMENTATION.variant("design_b4", "Design B4", schedule="exponential", batch_size=256)
 DESIGN_C1 = Recipe(
     "design_c1",
     "Design C1",
@@ -107,4 +109,4 @@ COMMON_EXPERIMENTS = tuple(
     Experiment(recipe, target=_TARGETS.get(letter), seeds=5 if letter in _TARGETS else 3)
     for letter, recipe in COMMONS.items()
 )
-EXPERIMENTS = (*OWN, *COMMON_EXPERIMENTS)
+EXPERIMENTS = (*OWN, Experiment(DESIGN_B4, seeds=10), *COMMON_EXPERIMENTS)

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from utils.experiments.published import COMMONS, DESIGN_A, DESIGN_E2
 from utils.experiments.record import Experiment
-from utils.experiments.steps import AUGMENTATION, LR_SCHEDULE
+from utils.experiments.steps import AUGMENTATION, LR_SCHEDULE, REGULARIZATION, SKELETON
+
+# Step 02's idea taken apart, and the fourth corner of augmentation × schedule.
+BATCH_NORM = SKELETON.variant("study_batch_norm", "Batch norm alone", batch_norm=True)
+DROPOUT = SKELETON.variant("study_dropout", "Dropout alone", dropout=0.1)
+ONE_CYCLE = REGULARIZATION.variant(
+    "study_one_cycle", "Step 02 with step 04's schedule", schedule="one_cycle", lr=0.2
+)
 
 SCHEDULES = tuple(
     DESIGN_E2.variant(f"study_{name}", f"Design E2, {name} schedule", schedule=name)
@@ -29,6 +36,8 @@ STOCK_ENGINE = {
 }
 
 EXPERIMENTS = (
+    *(Experiment(recipe, seeds=5) for recipe in (BATCH_NORM, DROPOUT)),
+    Experiment(ONE_CYCLE, seeds=20),
     *(Experiment(recipe) for recipe in SCHEDULES),
     Experiment(BATCH_256, timed=True),
     *(Experiment(recipe) for recipe in NOT_AUGMENTED),

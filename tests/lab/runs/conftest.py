@@ -4,6 +4,7 @@ import pytest
 from utils import smoke
 from utils.experiments import catalogue
 from utils.lab.runs import executors, grid, job, one
+from utils.support import machine
 
 
 @pytest.fixture
@@ -17,6 +18,7 @@ def here(monkeypatch, digits):
 
 @pytest.fixture(scope="session")
 def reference(digits):
-    """The numbers of a smoke run with seed 0, made in this process."""
+    """The numbers of a smoke run with seed 0, made in this process, in one thread as workers do."""
     recipe = smoke.smaller(catalogue.recipe(grids.NAME))
-    return grids.numbers(one.run(recipe, 0, smoke.fewer(digits), "cpu", verbose=False))
+    with machine.cpu_threads(1):
+        return grids.numbers(one.run(recipe, 0, smoke.fewer(digits), "cpu", verbose=False))

@@ -78,7 +78,13 @@ def make(job: Job) -> dict | str:
         try:
             images = images_of(job.images)
             return one.run(
-                job.recipe, job.seed, images, job.device, verbose=False, after_epoch=tell
+                job.recipe,
+                job.seed,
+                images,
+                job.device,
+                verbose=False,
+                after_epoch=tell,
+                keep_network=job.images != "validation",
             )
         except Exception as error:
             return f"{type(error).__name__}: {error}"

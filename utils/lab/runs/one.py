@@ -14,11 +14,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 import torch
+from torch import Tensor, nn
 
 from utils import data, loaders, training
 from utils.experiments import recorded
-from utils.lab.runs import fingerprint
-from utils.pieces import prepare, preprocessed
+from utils.lab.runs import fingerprint, networks
+from utils.pieces import Pieces, prepare, preprocessed
 from utils.recipes import Recipe, recipe_hash
 from utils.support import paths
 from utils.support.machine import keep_freed
@@ -33,8 +34,12 @@ def run(
     device: torch.device | str | None = None,
     verbose: bool = True,
     after_epoch: Callable[[training.History], None] | None = None,
+    keep_network: bool = False,
 ) -> dict:
-    """Train and evaluate once; return the result as plain data (see ``results.KEYS``)."""
+    """Train and evaluate once; return the result as plain data (see ``results.KEYS``).
+
+    With ``keep_network`` its ``network`` holds the weights (see ``networks.packed``).
+    """
     device = torch.device(device or training.default_device())
     commit, found = git_commit(), versions()  # what is running, not what it becomes
     behaviour = fingerprint.fingerprint(recipe)
@@ -44,6 +49,9 @@ def run(
     pieces = prepare(recipe, shown, seed, device)
     history = pieces.fit_whole(verbose, after_epoch)
     answers = pieces.evaluate()
+    kept = {}
+    if keep_network:
+        kept["network"] = networks.packed(pieces.network, functools.partial(_answers, pieces))
     clean = loaders.MemoryLoader(
         shown.train_images, shown.train_labels, batch_size=1000, device=device
     )
@@ -69,7 +77,12 @@ def run(
         "git_commit": commit,
         "fingerprint": behaviour,
         "fingerprint_kind": fingerprint.NEWEST,
+        **kept,
     }
+
+
+def _answers(pieces: Pieces, network: nn.Module) -> Tensor:
+    return training.evaluate(network, pieces.test_loader, pieces.device).predictions
 
 
 def versions() -> dict[str, str]:

@@ -1,0 +1,67 @@
+"""The network that a recorded run was judged by, kept beside its result.
+
+A later question, such as how it does on other digits, then needs no training.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from utils.experiments.recorded import BadResult, read_sealed
+from utils.recipes import Recipe, build_model
+from utils.support.files import replacing
+
+
+def packed(network: nn.Module, answers: Callable[[nn.Module], Tensor]) -> bytes:
+    """The weights of ``network`` as a compressed NumPy archive.
+
+    Floats take 16 bits where ``answers`` (network -> predictions) stay the same with them, all of
+    them, else 32.
+    """
+    full = {name: t.cpu().contiguous() for name, t in network.state_dict().items()}
+    half = {name: t.half() if t.is_floating_point() else t for name, t in full.items()}
+    rounded = copy.deepcopy(network)
+    rounded.load_state_dict(half)
+    same = torch.equal(answers(rounded), answers(network))
+    archive = io.BytesIO()
+    weights = {name: t.numpy() for name, t in (half if same else full).items()}
+    np.savez_compressed(archive, **weights)
+    return archive.getvalue()
+
+
+def path_of(result: Path) -> Path:
+    """Where the network of the result at ``result`` is kept."""
+    return result.with_suffix(".npz")
+
+
+def write(content: bytes, result: Path) -> str:
+    """Write a packed network beside ``result``; return its SHA-256, which the result records."""
+    with replacing(path_of(result)) as temporary:
+        temporary.write_bytes(content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def load(result: Path, recipe: Recipe) -> nn.Module:
+    """The network of the recorded run at ``result``, to evaluate, on the CPU.
+
+    Raises ``BadResult`` where the run keeps none, or its file is missing or another one's.
+    """
+    path = path_of(result)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise BadResult(f"{result} keeps no network: {error}") from error
+    if hashlib.sha256(content).hexdigest() != read_sealed(result).get("network"):
+        raise BadResult(f"{path} is not the network of {result.name}: take both from git again")
+    network = build_model(recipe)
+    with np.load(io.BytesIO(content)) as weights:
+        network.load_state_dict({name: torch.from_numpy(weights[name]) for name in weights})
+    return network.eval()
