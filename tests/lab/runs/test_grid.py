@@ -62,7 +62,7 @@ def test_two_commands_share_the_work_and_a_killed_one_frees_its_own(
     assert {**recorded(tmp_path), **kept} == recorded(tmp_path), "a finished run was made again"
     assert grids.numbers(kept[0]) == reference
     files = [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".lock"]
-    assert len(files) == len(claimed), "something was left behind"
+    assert len(files) == 2 * len(claimed), "a result and its network each, nothing else"
 
 
 def test_an_interrupt_keeps_finished_runs(tmp_path, monkeypatch, here, capsys):
