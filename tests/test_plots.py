@@ -160,3 +160,19 @@ def test_a_perfect_answer_can_be_drawn_too(digits):
     perfect = Evaluation(torch.eye(10)[labels], labels, 0.0)
     assert plots.misclassified(digits.test_images, perfect.mistakes(), "MNIST").axes
     assert plots.confused_pairs(labels, labels).rows == []
+
+
+def test_updates_are_drawn_over_their_number_and_over_the_rate():
+    made = [(n, 2.0 / n, 0.01 * n) for n in range(1, 61)]
+    figure = plots.updates(made)
+    loss, rate = figure.axes
+    assert np.allclose(loss.lines[0].get_xydata(), [(n, loss) for n, loss, _ in made])
+    mean = loss.lines[1].get_xydata()
+    assert mean[0].tolist() == [25, pytest.approx(np.mean([2.0 / n for n in range(1, 26)]))]
+    assert rate.lines[0].get_xydata()[-1].tolist() == [60, pytest.approx(0.6)]
+    assert "in 60 updates" in figure.get_suptitle()
+    (only,) = plots.updates(made[::-1], over="lr").axes
+    assert only.get_xscale() == "log" and only.get_xlabel() == "learning rate"
+    assert len(plots.updates(made[:3]).axes) == 2, "fewer than the window"
+    with pytest.raises(ValueError, match="no update was heard"):
+        plots.updates([])

@@ -100,6 +100,36 @@ def learning_rate(plans: dict[str, Sequence[float]], epochs: int) -> Figure:
     return plot_style.title(figure, finding)
 
 
+def updates(
+    made: Sequence[tuple[int, float, float]], over: str = "number", window: int = 25
+) -> Figure:
+    """What ``on_update`` heard: the loss of each batch, and the mean of the last ``window``.
+
+    ``over="number"`` draws the learning rate below it; ``over="lr"`` has the rate on the axis, as
+    a learning-rate range test is read.
+    """
+    if not made:
+        raise ValueError("no update was heard: run.fit(on_update=updates.append) fills a list")
+    window = min(window, len(made))
+    number, loss, rate = np.array(made).T
+    at = number if over == "number" else rate
+    mean = np.convolve(loss, np.ones(window) / window, "valid")
+    rows = 2 if over == "number" else 1
+    figure, axes = plot_style.figure(rows, 1, height=2.4 * rows + 1, sharex=True, squeeze=False)
+    axes[0, 0].plot(at, loss, ".", color=GREY, ms=2.5, alpha=0.5, label="one batch")
+    axes[0, 0].plot(at[window - 1 :], mean, color=BLUE, lw=2, label=f"mean of the last {window}")
+    plot_style.log_loss(axes[0, 0])
+    axes[0, 0].legend(frameon=False, fontsize=9)
+    if rows == 2:
+        axes[1, 0].plot(at, rate, color=ORANGE)
+        axes[1, 0].set(xlabel="update", ylabel="learning rate", ylim=(0, None))
+        finding = f"The mean loss falls from {mean[0]:.2f} to {mean[-1]:.2f}"
+        return plot_style.title(figure, f"{finding} in {len(made)} updates")
+    axes[0, 0].set(xlabel="learning rate", xscale="log")
+    lowest = at[window - 1 + mean.argmin()]
+    return plot_style.title(figure, f"The mean loss is lowest at a rate of {lowest:.2g}")
+
+
 def curves(history: History, name: str) -> Figure:
     """Loss and accuracy of train and test, per epoch."""
     if len(history) == 0:

@@ -36,8 +36,7 @@ STOCK_ENGINE = {
 }
 
 EXPERIMENTS = (
-    *(Experiment(recipe, seeds=5) for recipe in (BATCH_NORM, DROPOUT)),
-    Experiment(ONE_CYCLE, seeds=20),
+    *(Experiment(recipe, seeds=5) for recipe in (BATCH_NORM, DROPOUT, ONE_CYCLE)),
     *(Experiment(recipe) for recipe in SCHEDULES),
     Experiment(BATCH_256, timed=True),
     *(Experiment(recipe) for recipe in NOT_AUGMENTED),

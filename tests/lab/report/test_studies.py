@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
 from made_up import columns, of, row, words
 
 from utils import schedules
+from utils.experiments.steps import AUGMENTATION, REGULARIZATION
 from utils.lab.report import studies
 from utils.lab.report.paired import DELTA
 from utils.lab.runs import results
@@ -103,3 +105,37 @@ def test_every_schedule_is_drawn_and_those_that_stay_high_are_named(runs):
     (axes,) = figure.axes
     assert [line.get_label() for line in axes.lines] == list(schedules.SCHEDULES)
     assert all(max(line.get_ydata()) == pytest.approx(0.1) for line in axes.lines)
+
+
+def test_step_02_is_taken_apart(runs):
+    runs["01_skeleton"], runs["study_batch_norm"] = of(*[99.0] * 5), of(*[99.2] * 5)
+    runs["study_dropout"], runs["02_regularization"] = of(*[99.1] * 5), of(*[99.5] * 5)
+    table = studies.halves()
+    less, rest = table.columns[-2:]
+    assert columns(table)["regularized with"] == [
+        "nothing (step 01)", "batch norm", "dropout", "both (step 02)",
+    ]  # fmt: skip
+    assert row(table, "batch norm")[less] == "+0.20 [+0.20, +0.20]"
+    assert row(table, "dropout")[rest] == "+0.40 [+0.40, +0.40]"
+    assert row(table, "nothing")[less] == row(table, "both")[rest] == ""
+
+
+def test_the_square_of_augmentation_and_schedule(runs):
+    runs["02_regularization"], runs["03_augmentation"] = of(*[99.2] * 5), of(*[99.1] * 5)
+    runs["study_one_cycle"], runs["04_lr_scheduler"] = of(*[99.3] * 5), of(*[99.5] * 5)
+    constant, cycle, down = studies.augmentation_by_schedule().rows
+    assert constant[-1] == "-0.10 [-0.10, -0.10]" and cycle[-1] == "+0.20 [+0.20, +0.20]"
+    assert down[1:] == ["+0.10 [+0.10, +0.10]", "+0.40 [+0.40, +0.40]", "+0.30 [+0.30, +0.30]"]
+
+
+def test_digits_that_turn_are_shown_in_both_directions(wrong):
+    before, after = REGULARIZATION, AUGMENTATION
+    wrong[before.name] = {n: [(3, 4, 9)] + [(7, 2, 1)] * (n < 2) for n in range(5)}
+    wrong[after.name] = {n: [(8, 5, 6), (7, 2, 1)] for n in range(5)}
+    images = torch.zeros(10, 28, 28, dtype=torch.uint8)
+    figure = studies.turned_picture(images, before, after)
+    assert words(figure).startswith(
+        "1 digits that “Augmentation” reads"
+    ) and "2 the other way round" in words(figure)
+    titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
+    assert titles == ["4: 100% → 0%", "5: 0% → 100%", "2: 40% → 100%"]

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from utils import plot_style, recipes
 from utils.experiments import catalogue
 from utils.experiments.published import COMMON, COMMONS, DESIGN_E3, DESIGNS
-from utils.experiments.steps import STEPS
+from utils.experiments.steps import LR_SCHEDULE, STEPS
 from utils.lab.report import paired, pictures
 from utils.lab.report.intervals import verdict
 from utils.lab.report.paired import gap, last, parameters, published, tabulate, with_seeds
@@ -30,7 +30,7 @@ def label(recipe: Recipe) -> str:
     return published(recipe).source
 
 
-ALL = tuple(sorted((*STEPS, *DESIGNS), key=label))
+ALL = tuple(sorted((*STEPS[:3], *DESIGNS), key=label))  # step 04 is not trained as B4 says
 
 
 def common_of(recipe: Recipe) -> Recipe:
@@ -58,17 +58,26 @@ def common_recipe() -> Table:
 
 
 def side_by_side() -> Table:
-    """Every design: what was published, what its recipe gives here, and the common one."""
+    """Every design: what was published, what its recipe gives here, and the common one.
+
+    Step 04 stands beside B4, which it takes the place of in the course.
+    """
 
     def design(recipe: Recipe) -> str:
-        return f"{label(recipe)} {recipe.title if recipe in STEPS else f'`{recipe.model}`'}"
+        what = recipe.title if recipe in STEPS else f"`{recipe.model}`"
+        return f"step 04 {what}" if recipe is LR_SCHEDULE else f"{label(recipe)} {what}"
+
+    def seconds(recipe: Recipe) -> str:
+        return (
+            paired.COLUMNS["seconds per epoch"](recipe) if catalogue.get(recipe.name).timed else ""
+        )
 
     return tabulate(
-        ALL,
+        sorted((*ALL, LR_SCHEDULE), key=label),
         ("design", design),
         *("parameters", "published", "its epoch", "best epoch: mean (highest)", "last epoch"),
         ("last epoch, common recipe", lambda recipe: with_seeds(common_of(recipe))),
-        ("seconds per epoch, own recipe", paired.COLUMNS["seconds per epoch"]),
+        ("seconds per epoch, own recipe", seconds),
     )
 
 
