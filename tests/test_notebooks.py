@@ -61,7 +61,14 @@ def test_it_was_executed_on_the_full_mnist(path):
 @pytest.mark.parametrize("path", PATHS, ids=NAMES)
 def test_it_has_every_part(path):
     text = prose(read(path))
-    parts = ["**Hypothesis.**", "## Target", "## Result", "## Analysis", "## Exercises", "\n3. "]
+    parts = [
+        "**Hypothesis.**",
+        "## Target",
+        "## Result",
+        "## Analysis",
+        "## Exercises",
+        "\n### 2. ",
+    ]
     assert [part for part in parts if part not in text] == []
     assert not re.search(r"\b(TODO|FIXME|SCHEDULE|ANALYSIS)\b", text)
     at = [text.index(part) for part in parts]

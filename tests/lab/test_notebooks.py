@@ -65,6 +65,27 @@ def test_only_mnist_in_full_size_is_written_in_place(tmp_path, full_size, monkey
     assert nbformat.read(path, 4).cells[0].execution_count is None
 
 
+def test_a_solution_is_listed_where_asked_for_and_written_beside_its_notebook(
+    tmp_path, full_size, monkeypatch, capfd
+):
+    full_size("MNIST")
+    monkeypatch.setattr(notebooks, "FOLDER", tmp_path)
+    (tmp_path / "solutions").mkdir()
+    paths = [
+        write_notebook(tmp_path / folder / "01_a.ipynb", source)
+        for folder, source in ((".", "1"), ("solutions", "2"))
+    ]
+    assert notebooks.listed() == paths[:1]
+    assert notebooks.listed(solutions=True) == paths
+    assert notebooks.listed(["01_a", "solutions/01_a"]) == paths
+    assert notebooks.run(paths, tmp_path / "build", in_place=True, jobs=1) == 0
+    for folder in (tmp_path, tmp_path / "build"):
+        for place, shown in ((".", "1"), ("solutions", "2")):
+            outputs = nbformat.read(folder / place / "01_a.ipynb", 4).cells[0].outputs
+            assert outputs[0].data["text/plain"] == shown
+    assert "solutions/01_a: done" in capfd.readouterr().out
+
+
 @pytest.mark.parametrize("jobs", [0, -1])
 def test_fewer_than_one_at_a_time_is_refused(tmp_path, jobs):
     with pytest.raises(ValueError, match=f"jobs={jobs} is not a whole number of at least 1"):

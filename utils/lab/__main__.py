@@ -61,7 +61,10 @@ ARGUMENTS = {
     "--batch-sizes": {"type": count, "nargs": "*", "default": [], "help": "besides each own"},
     "--record": {"action": "store_true", "help": "write the file in assets/ that the tables show"},
     "--trials": {"type": count, "default": 20, "help": "to add (default 20)"},
-    "--in-place": {"action": "store_true", "help": "rewrite the committed ones too"},
+    "--in-place": {
+        "action": "store_true",
+        "help": "rewrite the committed ones too, with the solutions",
+    },
 }
 
 
@@ -179,11 +182,10 @@ def weights(recipes):
 
 
 def notebooks(names, jobs, in_place):
-    """Execute notebooks at full size into build/: notebooks 01_skeleton."""
+    """Execute notebooks at full size into build/: notebooks 01_skeleton solutions/01_skeleton."""
     from utils.lab import notebooks
 
-    paths = [notebooks.FOLDER / f"{name}.ipynb" for name in names]
-    paths = paths or sorted(notebooks.FOLDER.glob("[0-9]*.ipynb"))
+    paths = notebooks.listed(names, solutions=in_place)
     return bool(notebooks.run(paths, notebooks.BUILD, in_place, jobs))
 
 

@@ -17,6 +17,18 @@ from utils.lab.runs.executors import cores
 from utils.support import checks, files, machine, paths
 
 FOLDER, BUILD = paths.ROOT / "notebooks", paths.ROOT / "build"
+SOLUTIONS = "solutions"  # their folder in FOLDER, and in what is written
+
+
+def listed(names: list[str] = (), solutions: bool = False) -> list[Path]:
+    """The notebooks called ``names``, such as ``solutions/01_skeleton``; by default the course's.
+
+    ``solutions`` adds those of the exercises to the default.
+    """
+    if names:
+        return [FOLDER / f"{name}.ipynb" for name in names]
+    folders = [FOLDER, FOLDER / SOLUTIONS] if solutions else [FOLDER]
+    return [path for folder in folders for path in sorted(folder.glob("[0-9]*.ipynb"))]
 
 
 class Client(NotebookClient):
@@ -24,6 +36,9 @@ class Client(NotebookClient):
 
     def __init__(self, path: Path):
         self.path, self.epoch = path, ""
+        # A solution is called like its notebook: their folders tell them apart.
+        self.place = SOLUTIONS if path.parent.name == SOLUTIONS else ""
+        self.name = f"{self.place}/{path.stem}" if self.place else path.stem
         super().__init__(
             nbformat.read(path, as_version=4),
             timeout=3600,  # seconds for one cell
@@ -45,7 +60,7 @@ class Client(NotebookClient):
         return super().process_message(msg, cell, cell_index)
 
     def say(self, what: str) -> None:
-        self.said = f"{time.perf_counter() - self.started:5.0f} s  {self.path.stem}: {what}"
+        self.said = f"{time.perf_counter() - self.started:5.0f} s  {self.name}: {what}"
         print(self.said, flush=True)
 
     def write(self, error: BaseException | None, folders: list[Path]) -> None:
@@ -78,7 +93,8 @@ def run(chosen: list[Path], out: Path, in_place: bool = False, jobs: int | None 
         try:
             for future in as_completed(running):
                 client, error = running[future], future.exception()
-                client.write(error, [out, client.path.parent] if in_place and not error else [out])
+                folders = [out / client.place]
+                client.write(error, folders + [client.path.parent] * (in_place and not error))
         except BaseException:  # Ctrl-C, or a full disk
             pool.shutdown(wait=False, cancel_futures=True)
             while wait(running, timeout=0.2).not_done:  # nbclient cleans up after dead kernels
