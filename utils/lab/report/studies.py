@@ -59,11 +59,11 @@ def augmentation_by_schedule() -> Table:
     return Table(columns, rows)
 
 
-def turned_picture(images: Tensor, before: Recipe, after: Recipe, most: int = 20) -> Figure:
-    """The test digits that most seeds of ``before`` miss and most of ``after`` do not, or reversed.
+def turned_picture(images: Tensor, before: Recipe, after: Recipe, most: int = 10) -> Figure:
+    """The test digits that over half of the seeds miss more with one recipe than with the other.
 
-    ``images``: uint8 ``[10000, 28, 28]``. The largest gaps come first; titles count the seeds that
-    are wrong.
+    ``images``: uint8 ``[10000, 28, 28]``. Above, those that ``before`` misses, the largest gaps
+    first; below, those that ``after`` does. Titles have the share of seeds that are wrong.
     """
     wrong = {}
     for recipe in (before, after):
@@ -71,21 +71,20 @@ def turned_picture(images: Tensor, before: Recipe, after: Recipe, most: int = 20
         wrong[recipe] = missed.groupby(["indices", "labels"]).size() / missed.seed.nunique()
     shares = pd.DataFrame(wrong).fillna(0.0).reset_index("labels")
     gaps = shares[before] - shares[after]
-    figure, axes = plot_style.figure(4, 10, height=5.8, squeeze=False)
+    figure, axes = plot_style.figure(2, most, height=3.2, squeeze=False)
     counts = []
-    for half, sign in ((axes[:2], 1), (axes[2:], -1)):
-        turned = (sign * gaps)[sign * gaps > 0.5].sort_values(ascending=False, kind="stable")
+    for cells, fewer in zip(axes, (gaps, -gaps), strict=True):
+        turned = fewer[fewer > 0.5].sort_values(ascending=False, kind="stable")
         counts.append(len(turned))
-        for cell in half.flat:
+        for cell in cells:
             cell.axis("off")
-        for cell, index in zip(half.flat, turned.index[:most], strict=False):
-            cell.imshow(images[index].numpy(), cmap="gray_r", vmin=0, vmax=255)
+        for cell, index in zip(cells, turned.index, strict=False):
+            cell.imshow(images[index].numpy(), cmap="gray", vmin=0, vmax=255)
             label, old, new = shares.loc[index, ["labels", before, after]]
-            cell.set_title(f"{label:.0f}: {old:.0%} → {new:.0%}", fontsize=8)
+            cell.set_title(f"{label:.0f}: {old:.0%} → {new:.0%}", fontsize=7.5)
     finding = (
-        f"{counts[0]} digits that “{after.title}” reads in over half of the seeds more than "
-        f"“{before.title}” (upper rows),\n{counts[1]} the other way round (lower rows)\n"
-        "(label: share of seeds that are wrong, before → after)"
+        f"{counts[0]} test digits gain with “{after.title}” (above), {counts[1]} lose (below),\n"
+        "each by over half of the seeds. Digit: share of seeds that miss it, before → after"
     )
     return plot_style.title(figure, finding)
 
