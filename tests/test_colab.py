@@ -1,4 +1,4 @@
-"""The setup cell in Colab, with a stand-in: a module of its name, an empty folder, a local clone."""
+"""The setup cell in Colab, with a stand-in: its module, an empty folder, a local clone."""
 
 import os
 import re

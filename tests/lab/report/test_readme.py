@@ -1,4 +1,6 @@
-"""What the README says is what was recorded."""
+"""What README and RESULTS say is what was recorded."""
+
+import re
 
 import numpy as np
 import pytest
@@ -11,11 +13,25 @@ from utils.lab.report.intervals import paired_difference
 from utils.lab.runs import results
 from utils.support.paths import ROOT
 
-TEXT = readme.README.read_text(encoding="utf-8")
+TEXT = readme.RESULTS.read_text(encoding="utf-8")
 
 
-def test_the_readme_is_what_the_recorded_runs_say():
-    assert readme.updated(TEXT) == TEXT, "run: make report"
+def test_readme_and_results_are_what_the_recorded_runs_say():
+    made = readme.sections()
+    for path in (readme.README, readme.RESULTS):
+        text = path.read_text(encoding="utf-8")
+        assert readme.updated(text, made[path.name], path.name) == text, "run: make report"
+
+
+def test_the_readme_is_read_in_two_minutes():
+    text = readme.README.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 200
+    assert "target" not in text.lower(), "what was set and missed stays in the notebooks"
+    assert max(line.count("|") for line in text.splitlines()) <= 8, "seven columns"
+    headings = re.findall(r"^#+ (.+)$", TEXT, flags=re.M)
+    anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    linked = re.findall(r"\((?:RESULTS\.md)?#([\w-]+)\)", text + TEXT)
+    assert linked and set(linked) <= anchors
 
 
 PAIRS = [(stock.name, batched.name) for batched, stock in STOCK_ENGINE.items()]
@@ -29,11 +45,12 @@ def test_the_reported_seeds_are_all_there(name):
 
 @pytest.mark.parametrize("name", catalogue.EXPERIMENTS)
 def test_recorded_runs_are_whole_clean_and_of_one_kind(name):
-    first = results.reported("01_skeleton")[0]
+    first, runs = results.reported("01_skeleton")[0], results.reported(name)
+    assert len({run["machine"] for run in runs}) == 1
     for run in results.recorded(catalogue.recipe(name)).values():
         assert "+changes" not in run["git_commit"] and run["git_commit"] != "unknown"
         assert len(run["history"]["lr"]) == catalogue.recipe(name).epochs
-        for key in ("data_md5", "versions", "threads", "device", "machine"):
+        for key in ("data_md5", "versions", "threads", "device"):
             assert run[key] == first[key], key
 
 
@@ -59,24 +76,27 @@ def test_the_lock_file_holds_the_versions_the_results_were_made_with():
     assert {p: v for p, v in versions.items() if p != "python"}.items() <= lock.items()
 
 
+def updated(text, one="| 1 |", two="| 2 |"):
+    return readme.updated(text, {"one": one, "two": two})
+
+
 @pytest.fixture
-def short(monkeypatch):
+def short():
     """A README of two sections, and paragraphs around them."""
-    monkeypatch.setattr(readme, "sections", lambda: {"one": "| 1 |", "two": "| 2 |"})
-    return readme.updated(
+    return updated(
         "Head.\n\n<!-- begin:one -->\nold\n<!-- end:one -->\n\nBetween.\n\n"
         "<!-- begin:two -->\n<!-- end:two -->\n\nTail.\n"
     )
 
 
-def test_only_what_stands_between_the_markers_is_rewritten(short, monkeypatch):
+def test_only_what_stands_between_the_markers_is_rewritten(short):
     assert short == (
         "Head.\n\n<!-- begin:one -->\n\n| 1 |\n\n<!-- end:one -->\n\nBetween.\n\n"
         "<!-- begin:two -->\n\n| 2 |\n\n<!-- end:two -->\n\nTail.\n"
     )
-    monkeypatch.setattr(readme, "sections", lambda: {"one": "| 1 |\n| 1 |", "two": "| 3 |"})
+    other = {"one": "| 1 |\n| 1 |", "two": "| 3 |"}
     expected = short.replace("| 1 |", "| 1 |\n| 1 |").replace("| 2 |", "| 3 |")
-    assert readme.updated(short) == expected == readme.updated(expected)
+    assert updated(short, **other) == expected == updated(expected, **other)
 
 
 END = "<!-- end:one -->\n"
@@ -107,28 +127,31 @@ END = "<!-- end:one -->\n"
 )
 def test_a_misplaced_marker_is_named_and_nothing_is_deleted(short, change, message):
     with pytest.raises(ValueError, match=rf"README\.md: .*{message}"):
-        readme.updated(change(short))
+        updated(change(short))
 
 
-def test_an_end_marker_moved_by_a_paragraph_deletes_nothing_of_the_readme(monkeypatch):
+def test_an_end_marker_moved_by_a_paragraph_deletes_nothing_of_the_results():
     names = [found["name"] for found in readme.SECTION.finditer(TEXT)]
-    monkeypatch.setattr(readme, "sections", lambda: dict.fromkeys(names, "| 1 |"))
     for name in names:
         before, marker, after = TEXT.partition(f"<!-- end:{name} -->")
         paragraph, blank, rest = after.lstrip().partition("\n\n")
         with pytest.raises(ValueError, match=r"enclose more than a section"):
-            readme.updated(before + paragraph + blank + marker + blank + rest)
+            moved = before + paragraph + blank + marker + blank + rest
+            readme.updated(moved, dict.fromkeys(names, "| 1 |"))
 
 
 def test_write_says_what_it_rewrote(short, monkeypatch, tmp_path, capsys):
-    path, old = tmp_path / "README.md", short.replace("| 1 |", "| 0 |") + "× ü\n"
-    path.write_text(old, encoding="utf-8")
-    monkeypatch.setattr(readme, "README", path)
+    for name in ("README", "RESULTS"):
+        path, old = tmp_path / f"{name}.md", short.replace("| 1 |", "| 0 |") + "× ü\n"
+        path.write_text(old, encoding="utf-8")
+        monkeypatch.setattr(readme, name, path)
+    both = {name: {"one": "| 1 |", "two": "| 2 |"} for name in ("README.md", "RESULTS.md")}
+    monkeypatch.setattr(readme, "sections", lambda: both)
     monkeypatch.setattr(readme.figures, "write", lambda: ["steps.png"])
     monkeypatch.setattr(results, "check_fresh", lambda: None)
     readme.write()
-    assert "rewritten: steps.png, README.md" in capsys.readouterr().out
-    assert path.read_text(encoding="utf-8") == short + "× ü\n"
+    assert "rewritten: steps.png, README.md, RESULTS.md" in capsys.readouterr().out
+    assert readme.RESULTS.read_text(encoding="utf-8") == short + "× ü\n"
     monkeypatch.setattr(readme.figures, "write", list)
     readme.write()
     assert "nothing" in capsys.readouterr().out

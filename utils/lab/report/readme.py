@@ -1,26 +1,28 @@
-"""The README's tables and figures, made from the recorded runs and from nothing else.
+"""The tables and figures of README.md and RESULTS.md, made from the recorded runs alone.
 
-``write()`` rewrites the text between ``<!-- begin:NAME -->`` and ``<!-- end:NAME -->`` in
-README.md and, through ``figures``, the pictures in assets/figures.
+``write()`` rewrites the text between ``<!-- begin:NAME -->`` and ``<!-- end:NAME -->`` in both and,
+through ``figures``, the pictures in assets/figures.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 from utils import models, receptive_field
 from utils.experiments import catalogue
 from utils.experiments.steps import STEPS, previous
 from utils.lab.report import choices, designs, figures, frontier, speed, steps, studies
 from utils.lab.report.intervals import estimate, mean_std
-from utils.lab.report.paired import gap, last, parameters
+from utils.lab.report.paired import DELTA, gap, last, parameters
 from utils.lab.runs import results
 from utils.lab.timing import recorded
 from utils.recipes import build_model
-from utils.support.files import replacing
+from utils.support.files import write_text
 from utils.support.paths import ROOT
+from utils.support.tables import Table
 
-README = ROOT / "README.md"
+README, RESULTS = ROOT / "README.md", ROOT / "RESULTS.md"
 MARKER = re.compile(r"<!-- (?:begin|end):\S+ -->")
 # Between its markers one block of lines, with no blank one: anything else is somebody's text.
 SECTION = re.compile(
@@ -38,13 +40,11 @@ def findings() -> str:
     added = [(results.best_accuracies(step.name) - last(step)).mean() for step in (first, best)]
     gains = [f"{step.title.lower()} {gap(previous(step), step)}" for step in STEPS[1:]]
     return f"""\
-- Four steps take a {parameters(best):,}-parameter network from {before} % to **{after} %** test \
-accuracy ({len(last(best))} seeds, last epoch, the test set read for reporting only).
-- What each change brought, in points: {"; ".join(gains)}.
-- The published networks trained alike, in points: {designs.what_size_brings()}.
-- Quoting the best epoch on the test set, as is usual, would have added {added[0]:.2f} points to \
-the first step and {added[1]:.2f} to the last, with no better network behind them. The mean over \
-all runs is {studies.what_the_best_epoch_adds()}.
+- A network of {parameters(best):,} parameters reads **{after} %** of the test digits after the \
+last step, {before} % after the first ({len(last(best))} seeds, mean ± standard deviation).
+- What each step brought, in points, with 95 % intervals: {"; ".join(gains)}.
+- Who quotes the best epoch on the test set, as is usual, adds {added[0]:.2f} points to the first \
+step and {added[1]:.2f} to the last, with no better network behind them.
 - {speed.finding()}
 - {frontier.finding()}."""
 
@@ -54,66 +54,91 @@ def machine() -> str:
     recipes = [experiment.recipe for experiment in catalogue.EXPERIMENTS.values()]
     runs = [run for recipe in recipes for run in results.recorded(recipe).values()]
     hours, versions = sum(run["seconds"] for run in runs) / 3600, runs[0]["versions"]
+    machines = Counter(run["machine"] for run in runs)
+    where = " and ".join(f"{n} on {machine}" for machine, n in machines.items())
     return (
-        f"{len(runs)} runs of one thread, {hours:.1f} hours in all, on {runs[0]['machine']}; "
+        f"{len(runs)} runs of one thread, {hours:.1f} hours in all: {where}; "
         f"Python {versions['python']}, torch {versions['torch']}."
     )
 
 
-def sections() -> dict[str, str]:
-    """Everything between markers in the README, by marker name."""
+def short_experiments() -> Table:
+    """The steps' table as the README has room for it."""
+    names = {
+        "step": "step",
+        "the one change": "what changes",
+        "parameters": "parameters",
+        "test": "test accuracy",
+        DELTA: "gain [95 % interval]",
+        "best epoch: mean (highest)": "best epoch: mean (highest)",
+        "published": "published",
+    }
+    table = steps.experiments()
+    at = [table.columns.index(name) for name in names]
+    return Table(list(names.values()), [[row[i] for i in at] for row in table.rows])
+
+
+def sections() -> dict[str, dict[str, str]]:
+    """Everything between markers, by document and marker name."""
     model = build_model(steps.BEST)
     first_run = results.reported(steps.BEST.name)[0]
     made = {
-        "findings": findings(),
-        "experiments": steps.experiments(),
-        "targets": steps.targets(),
-        "engines": studies.engines(),
-        "machine": machine(),
-        "designs": designs.side_by_side(),
-        "design-targets": designs.targets(),
-        "speed": speed.finding(),
-        "race": speed.race(),
-        "speed-chain": speed.chain(),
-        "speed-targets": speed.targets(),
-        "loading": recorded.ratios(),
-        "frontier": f"{frontier.finding()}.",
-        "frontier-sizes": frontier.table(),
-        "frontier-longer": frontier.longer(),
-        "choices": choices.table(step.name for step in STEPS),
-        "summary": f"```text\n{models.summary(model)}\n```",
-        "receptive-field": receptive_field.table(model),
-        "training-log": results.history_of(first_run).table(),
+        README.name: {"findings": findings(), "experiments": short_experiments()},
+        RESULTS.name: {
+            "steps": steps.experiments(),
+            "halves": studies.halves(),
+            "square": studies.augmentation_by_schedule(),
+            "engines": studies.engines(),
+            "machine": machine(),
+            "designs": designs.side_by_side(),
+            "speed": speed.finding(),
+            "race": speed.race(),
+            "speed-chain": speed.chain(),
+            "loading": recorded.ratios(),
+            "frontier": f"{frontier.finding()}.",
+            "frontier-sizes": frontier.table(),
+            "frontier-longer": frontier.longer(),
+            "choices": choices.table(step.name for step in STEPS),
+            "summary": f"```text\n{models.summary(model)}\n```",
+            "receptive-field": receptive_field.table(model),
+            "training-log": results.history_of(first_run).table(),
+        },
     }
-    return {name: str(section) for name, section in made.items()}
+    return {
+        document: {name: str(section) for name, section in named.items()}
+        for document, named in made.items()
+    }
 
 
-def updated(text: str) -> str:
-    """``text`` with every section rewritten; ``ValueError`` where the markers do not fit.
+def updated(text: str, made: dict[str, str], document: str = README.name) -> str:
+    """``text`` with every section of ``made``; ``ValueError`` where the markers do not fit.
 
     Nothing but sections is replaced: markers with other text between them are an error.
     """
-    made = sections()
     if astray := MARKER.search(SECTION.sub("", text)):
-        raise ValueError(f"README.md: {astray[0]} and its other half enclose more than a section")
+        raise ValueError(f"{document}: {astray[0]} and its other half enclose more than a section")
     names = [found["name"] for found in SECTION.finditer(text)]
     if sorted(names) != sorted(made):
         odd = [name for name in {*names, *made} if names.count(name) != (name in made)]
-        raise ValueError(f"README.md: markers at odds with sections: {', '.join(sorted(odd))}")
+        raise ValueError(f"{document}: markers at odds with sections: {', '.join(sorted(odd))}")
     return SECTION.sub(lambda found: f"{found[1]}\n\n{made[found['name']]}\n\n{found[3]}", text)
 
 
 def write() -> None:
-    """Rewrite the README's sections and the figures that have changed, and say which did.
+    """Rewrite the sections and the figures that have changed, and say which did.
 
     Raises ``BadResult`` where a recorded run is stale.
     """
     results.check_fresh()
-    before = README.read_text(encoding="utf-8")
-    after = updated(before)
+    made = sections()
+    texts = {}
+    for path in (README, RESULTS):
+        before = path.read_text(encoding="utf-8")
+        after = updated(before, made[path.name], path.name)
+        if after != before:
+            texts[path] = after
     changed = figures.write()
-    if after != before:
-        with replacing(README) as temporary:
-            temporary.write_text(after, encoding="utf-8")
-        changed.append(README.name)
+    for path, text in texts.items():
+        write_text(text, path)
+        changed.append(path.name)
     print(f"rewritten: {', '.join(changed) or 'nothing, all is as recorded'}")

@@ -61,21 +61,6 @@ def experiments() -> Table:
     )
 
 
-def targets() -> Table:
-    """Each step's target beside what was recorded."""
-    rows = []
-    for step in STEPS:
-        target, theirs = catalogue.get(step.name).target, published(step).test
-        ours = last(step).mean()
-        best = results.best_accuracies(step.name).max()
-        reached = ["yes" if reaches(*pair) else "no" for pair in ((ours, target), (best, theirs))]
-        cells = [f"≥ {target:.2f}", f"{ours:.3f}", reached[0], f"{theirs:.2f}", f"{best:.2f}"]
-        rows.append([step.name, *cells, reached[1]])
-    columns = ["step", "target, mean of the last epoch", "measured", "reached"]
-    columns += ["published best epoch", "our best epoch", "reached as well"]
-    return Table(columns, rows)
-
-
 def recorded(recipe: Recipe) -> Table:
     """The recorded seeds of this step and of the step before it, beside the published figure."""
     columns = ["last epoch", "seed by seed", "best epoch: mean (highest)", "published"]
