@@ -45,7 +45,7 @@ results: $(VENV)/ready
 notebooks: $(VENV)/ready
 	$(BIN)/python -m utils.lab notebooks --in-place
 
-# Rewrite the README's tables and assets/figures from assets/results.
+# Rewrite the tables of README and RESULTS and assets/figures from assets/results.
 report: $(VENV)/ready
 	$(BIN)/python -m utils.lab report
 

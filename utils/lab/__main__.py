@@ -1,4 +1,4 @@
-"""Record runs, measure seconds, and write what the README shows of both.
+"""Record runs, measure seconds, and write what README and RESULTS show of both.
 
 Each command is a function, and a line of ``COMMANDS`` that names its arguments; its docstring is
 the help. What it needs is imported inside, so that help comes at once and ``main`` takes an
@@ -116,7 +116,7 @@ def compare(before, after):
 
 
 def report():
-    """Rewrite the README's tables and assets/figures from the recorded runs."""
+    """Rewrite the tables of README and RESULTS and assets/figures from the recorded runs."""
     from utils.lab.report import readme
 
     readme.write()
