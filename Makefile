@@ -41,7 +41,8 @@ lab: $(VENV)/ready
 results: $(VENV)/ready
 	$(BIN)/python -m utils.lab run
 
-# Execute the notebooks at full size and rewrite the committed ones; needs the full MNIST.
+# Execute the notebooks and the solutions at full size and rewrite the committed ones; needs the
+# full MNIST.
 notebooks: $(VENV)/ready
 	$(BIN)/python -m utils.lab notebooks --in-place
 

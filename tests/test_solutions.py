@@ -19,7 +19,7 @@ def read(path):
 def asked(path):
     """A notebook's exercises, ``{"1. Title": text}``, without hint and link."""
     text = read(path).cells[-1].source
-    found = re.findall(r"^### (\d\. .+)\n\n(.+?)\n\n<details><summary>Hint", text, re.M | re.S)
+    found = re.findall(r"^### (\d\. [^\n]+)\n\n(.+?)\n\n<details><summary>Hint", text, re.M | re.S)
     return dict(found)
 
 
