@@ -67,15 +67,15 @@ def short_experiments() -> Table:
     names = {
         "step": "step",
         "the one change": "what changes",
-        "parameters": "parameters",
-        "test": "test accuracy",
+        "test": "accuracy",
         DELTA: "gain [95 % interval]",
-        "best epoch: mean (highest)": "best epoch: mean (highest)",
+        "best epoch: mean (highest)": "best epoch (highest)",
         "published": "published",
     }
     table = steps.experiments()
     at = [table.columns.index(name) for name in names]
-    return Table(list(names.values()), [[row[i] for i in at] for row in table.rows])
+    plain = [[str(row[i]).replace("**", "") for i in at] for row in table.rows]
+    return Table(list(names.values()), plain)
 
 
 def sections() -> dict[str, dict[str, str]]:
