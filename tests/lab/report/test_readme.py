@@ -27,7 +27,7 @@ def test_the_readme_is_read_in_two_minutes():
     text = readme.README.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 200
     assert "target" not in text.lower(), "what was set and missed stays in the notebooks"
-    assert max(line.count("|") for line in text.splitlines()) <= 8, "seven columns"
+    assert max(line.count("|") for line in text.splitlines()) <= 8, "at most seven columns"
     headings = re.findall(r"^#+ (.+)$", TEXT, flags=re.M)
     anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
     linked = re.findall(r"\((?:RESULTS\.md)?#([\w-]+)\)", text + TEXT)
