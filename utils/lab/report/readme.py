@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 
 from utils import models, receptive_field
 from utils.experiments import catalogue
@@ -85,10 +86,20 @@ def short_experiments() -> Table:
         "best epoch: mean (highest)": "best epoch (highest)",
         "published": "published",
     }
-    table = steps.experiments()
-    at = [table.columns.index(name) for name in names]
-    plain = [[str(row[i]).replace("**", "") for i in at] for row in table.rows]
+    table = _only(steps.experiments(), names)
+    plain = [[str(cell).replace("**", "") for cell in row] for row in table.rows]
     return Table(list(names.values()), plain)
+
+
+def frontier_sizes() -> Table:
+    """The frontier's table without what was aimed at, which stays in its notebook."""
+    table = frontier.table()
+    return _only(table, [name for name in table.columns if name not in ("target", "reached")])
+
+
+def _only(table: Table, columns: Iterable[str]) -> Table:
+    at = [table.columns.index(name) for name in columns]
+    return Table(list(columns), [[row[i] for i in at] for row in table.rows])
 
 
 def sections() -> dict[str, dict[str, str]]:
@@ -109,7 +120,7 @@ def sections() -> dict[str, dict[str, str]]:
             "speed-chain": speed.chain(),
             "loading": recorded.ratios(),
             "frontier": f"{frontier.finding()}.",
-            "frontier-sizes": frontier.table(),
+            "frontier-sizes": frontier_sizes(),
             "frontier-longer": frontier.longer(),
             "choices": choices.table(step.name for step in STEPS),
             "summary": f"```text\n{models.summary(model)}\n```",
