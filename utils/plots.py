@@ -23,7 +23,7 @@ from utils.support import checks
 from utils.support.tables import Table
 
 
-def _show_digit(axes, image: Tensor, **options) -> None:
+def show_digit(axes, image: Tensor, **options) -> None:
     """Draw one image; ``ValueError`` unless it is ``[28, 28]`` with pixels 0..255."""
     checks.tensor(image, "[28, 28]", "the image")
     if image.shape != (28, 28):
@@ -46,7 +46,7 @@ def sample_grid(images: Tensor, labels: Tensor, name: str, columns: int = 15) ->
     for digit in range(10):
         cells = axes[digit % 5, digit // 5 * (columns // 2 + 1) :]
         for cell, image in zip(cells, images[labels == digit][: columns // 2], strict=False):
-            _show_digit(cell, image)
+            show_digit(cell, image)
     return plot_style.title(figure, "Ten classes, centred, one grey channel, 28 × 28 pixels", name)
 
 
@@ -83,7 +83,7 @@ def before_and_after(
     figure, axes = plot_style.figure(*size, squeeze=False)
     for line, (label, images) in zip(axes, rows, strict=True):
         for cell, image in zip(line, images, strict=True):
-            _show_digit(cell, image)
+            show_digit(cell, image)
         line[0].set_ylabel(label, rotation=0, ha="right", va="center", fontsize=9)
     return plot_style.title(figure, finding, name)
 
@@ -218,7 +218,7 @@ def misclassified(
     order = mistakes.probabilities.argsort(descending=True)[: rows * columns].tolist()
     for cell, at in zip(axes.flat, order, strict=False):
         index = int(mistakes.indices[at])
-        _show_digit(cell, images[index])
+        show_digit(cell, images[index])
         text = f"{mistakes.labels[at]} → {mistakes.predictions[at]}"
         text += f"  {100 * mistakes.probabilities[at]:.0f} %{' *' * (index in marked)}"
         cell.set_title(text, fontsize=8.5, color=RED if index in marked else "black")
@@ -255,7 +255,7 @@ def receptive_field_growth(model: nn.Module, image: Tensor, name: str) -> Figure
     fields = sorted({row.r_out for row in rows})
     figure, axes = plot_style.figure(1, len(fields), height=2.2, squeeze=False)
     for cell, field in zip(axes.flat, fields, strict=True):
-        _show_digit(cell, image, extent=(0, 28, 28, 0))
+        show_digit(cell, image, extent=(0, 28, 28, 0))
         side = min(field, 28)
         corner = (14 - side / 2, 14 - side / 2)
         cell.add_patch(Rectangle(corner, side, side, fill=False, ec=ORANGE, lw=2.5, clip_on=False))

@@ -11,7 +11,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from utils import plot_style, schedules
+from utils import plot_style, plots, schedules
 from utils.experiments import catalogue
 from utils.experiments.published import DESIGN_E2, DESIGN_E3
 from utils.experiments.steps import AUGMENTATION, LR_SCHEDULE, REGULARIZATION, SKELETON
@@ -79,7 +79,7 @@ def turned_picture(images: Tensor, before: Recipe, after: Recipe, most: int = 10
         for cell in cells:
             cell.axis("off")
         for cell, index in zip(cells, turned.index, strict=False):
-            cell.imshow(images[index].numpy(), cmap="gray", vmin=0, vmax=255)
+            plots.show_digit(cell, images[index])
             label, old, new = shares.loc[index, ["labels", before, after]]
             cell.set_title(f"{label:.0f}: {old:.0%} → {new:.0%}", fontsize=7.5)
     finding = (

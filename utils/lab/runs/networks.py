@@ -20,17 +20,19 @@ from utils.recipes import Recipe, build_model
 from utils.support.files import replacing
 
 
-def packed(network: nn.Module, answers: Callable[[nn.Module], Tensor]) -> bytes:
+def packed(
+    network: nn.Module, predictions: Tensor, predict: Callable[[nn.Module], Tensor]
+) -> bytes:
     """The weights of ``network`` as a compressed NumPy archive.
 
-    Floats take 16 bits where ``answers`` (network -> predictions) stay the same with them, all of
-    them, else 32.
+    Floats take 16 bits where ``predict`` gives all of the network's ``predictions`` with them,
+    else 32.
     """
     full = {name: t.cpu().contiguous() for name, t in network.state_dict().items()}
     half = {name: t.half() if t.is_floating_point() else t for name, t in full.items()}
     rounded = copy.deepcopy(network)
     rounded.load_state_dict(half)
-    same = torch.equal(answers(rounded), answers(network))
+    same = torch.equal(predict(rounded), predictions)
     archive = io.BytesIO()
     weights = {name: t.numpy() for name, t in (half if same else full).items()}
     np.savez_compressed(archive, **weights)

@@ -51,7 +51,9 @@ def run(
     answers = pieces.evaluate()
     kept = {}
     if keep_network:
-        kept["network"] = networks.packed(pieces.network, functools.partial(_answers, pieces))
+        kept["network"] = networks.packed(
+            pieces.network, answers.predictions, functools.partial(_predict, pieces)
+        )
     clean = loaders.MemoryLoader(
         shown.train_images, shown.train_labels, batch_size=1000, device=device
     )
@@ -81,7 +83,7 @@ def run(
     }
 
 
-def _answers(pieces: Pieces, network: nn.Module) -> Tensor:
+def _predict(pieces: Pieces, network: nn.Module) -> Tensor:
     return training.evaluate(network, pieces.test_loader, pieces.device).predictions
 
 
