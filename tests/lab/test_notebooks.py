@@ -107,7 +107,9 @@ def test_an_interrupt_ends_the_kernels_and_changes_no_notebook(tmp_path):
         time.sleep(0.1)
     command.send_signal(signal.SIGINT)
     _, errors = command.communicate(timeout=60)
-    assert command.returncode == 130 and b"Traceback" not in errors, errors.decode()
+    # The kernel writes to the same stream, and may meet a port that is taken: that is not ours.
+    assert command.returncode == 130 and b"KeyboardInterrupt" not in errors, errors.decode()
+    assert errors.splitlines()[-1].startswith(b"interrupted: "), errors.decode()
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid.read_text("utf-8")), 0)
     assert path.read_bytes() == before
