@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import functools
+import json
 from dataclasses import dataclass
 
 from utils.recipes import Recipe
+from utils.support.paths import ASSETS
+
+TEXTS = ASSETS / "published.json"
 
 
 @dataclass(frozen=True)
 class Published:
     """What a published text says of one stage: one run, the test set watched every epoch.
 
-    Accuracies are in per cent. ``protocol`` says which epoch's accuracy ``test`` is; ``train`` is
-    ``None`` where the text does not say it.
+    Accuracies are in per cent. ``protocol`` says which epoch's accuracy ``test`` is, in words;
+    ``epoch`` is ``"best"`` or ``"last"``, ``None`` where the text does not say; ``train`` is
+    ``None`` where it does not say that. ``source`` is the stage, such as ``"B2"``.
     """
 
     parameters: int
@@ -20,6 +26,24 @@ class Published:
     test: float
     source: str
     protocol: str
+    epoch: str | None = None
+
+
+@functools.cache
+def texts() -> tuple[dict, ...]:
+    """Everything in assets/published.json: single runs of this size that others have published.
+
+    Those with a ``stage`` are the designs that this course trains. ``doubt`` says why a figure
+    cannot stand beside the others.
+    """
+    return tuple(json.loads(TEXTS.read_text(encoding="utf-8")))
+
+
+def stage(name: str) -> Published:
+    """What the text of the stage called ``name`` says."""
+    (found,) = (text for text in texts() if text.get("stage") == name)
+    which = found["parameters"], found.get("train"), found["accuracy"], name
+    return Published(*which, found["protocol"], found.get("epoch"))
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 class Table:
     """Column names and rows of cells (strings; others are shown with ``str``).
 
-    A column whose cells all look like numbers is right-aligned.
+    A column whose cells all look like numbers is right-aligned. A ``note`` stands below.
     """
 
     columns: list[str]
     rows: list[list]
+    note: str = ""
 
     @classmethod
     def of(cls, rows: Iterable[dict]) -> Table:
@@ -30,7 +31,8 @@ class Table:
         right = [_is_numeric(column[1:]) for column in columns]
         rule = ["-" * (w - 1) + (":" if r else "-") for w, r in zip(widths, right, strict=True)]
         lines = [_line(self.columns, widths, right), "| " + " | ".join(rule) + " |"]
-        return "\n".join(lines + [_line(row, widths, right) for row in cells])
+        lines += [_line(row, widths, right) for row in cells]
+        return "\n".join(lines + ["", self.note] * bool(self.note))
 
     __str__ = __repr__ = _repr_markdown_ = markdown
 

@@ -1,15 +1,11 @@
 """Means, intervals and what is said of them: by hand, and as SciPy has them."""
 
+import numpy as np
 import pytest
 from scipy import stats
 
-from utils.lab.report.intervals import (
-    Estimate,
-    estimate,
-    paired_difference,
-    verdict,
-    with_interval,
-)
+from utils.lab.report import intervals
+from utils.lab.report.intervals import Difference, Estimate, estimate, paired_difference, verdict
 
 
 def test_an_estimate_by_hand_and_by_scipy():
@@ -21,14 +17,27 @@ def test_an_estimate_by_hand_and_by_scipy():
     assert (found.low, found.high) == pytest.approx((99.44 - half, 99.44 + half))
     theirs = stats.ttest_1samp(values, 0).confidence_interval(0.95)
     assert (found.low, found.high) == pytest.approx((theirs.low, theirs.high))
+    one_sided = stats.ttest_1samp(values, 99.42, alternative="greater")
+    assert found.p_at_least(99.42) == pytest.approx(one_sided.pvalue)
 
 
 def test_a_paired_difference_is_scipys():
     before, after = [99.1, 99.3, 99.2, 99.25], [99.3, 99.4, 99.45, 99.4]
     found = paired_difference(before, after)
-    theirs = stats.ttest_rel(after, before).confidence_interval(0.95)
-    assert (found.low, found.high) == pytest.approx((theirs.low, theirs.high))
-    assert found.excludes_zero == (stats.ttest_rel(after, before).pvalue < 0.05)
+    theirs = stats.ttest_rel(after, before)
+    interval = theirs.confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((interval.low, interval.high))
+    assert found.p == pytest.approx(theirs.pvalue)
+    assert found.excludes_zero == (theirs.pvalue < 0.05)
+
+
+def test_an_unpaired_difference_is_scipys_welch():
+    before, after = [99.1, 99.3, 99.2, 99.25], [99.5, 99.42, 99.46]
+    found = intervals.welch(before, after)
+    theirs = stats.ttest_ind(after, before, equal_var=False)
+    interval = theirs.confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((interval.low, interval.high))
+    assert found.p == pytest.approx(theirs.pvalue) and found.n == 3
 
 
 @pytest.mark.parametrize("values", [[], [99.4], [99.4, float("nan")]])
@@ -42,12 +51,108 @@ def test_unpaired_lists_are_refused():
         paired_difference([1, 2], [1, 2, 3])
 
 
-def test_a_difference_within_noise_is_called_so():
-    noise = Estimate(0.02, 0.05, -0.04, 0.08, 5)
-    assert with_interval(noise) == "+0.02 [-0.04, +0.08] (within noise)"
-    assert with_interval(Estimate(0.1, 0.02, 0.07, 0.13, 5)) == "+0.10 [+0.07, +0.13]"
+# --------------------------------------------------------------------------- test images
 
 
-def test_a_verdict_says_what_is_missing():
-    assert verdict(99.48, 99.48) == verdict(99.4799999999, 99.48) == "yes"
-    assert verdict(99.31, 99.42) == "no, by 0.110"
+def test_the_error_over_images_of_one_run_is_the_binomials():
+    right = np.arange(10_000) >= 56  # 99.44 %
+    expected = 100 * (0.9944 * 0.0056 / 10_000) ** 0.5
+    assert intervals.image_error([right]) == pytest.approx(expected, rel=1e-3)
+
+
+def test_seeds_and_images_by_hand():
+    """A two-way layout of 2 seeds and 3 images: mean squares 1/6, 3/6 and 1/6."""
+    found = intervals.over_seeds_and_images([[1, 1, 0], [1, 0, 0]])
+    assert found.mean == 50 and found.n == 2
+    # seeds 2/3 and 1/3; images 1, 1/2, 0; nothing rests but ±1/6, ±1/6, ±1/3
+    seeds, images, rest = 3 * 2 * (1 / 6) ** 2 / 1, 2 * 2 * 0.25 / 2, 2 * (1 / 6) / 2 / 1
+    rest = (4 * (1 / 6) ** 2 + 2 * (1 / 3) ** 2) / 2
+    total = seeds + images - rest
+    assert found.error == pytest.approx(100 * (total / 6) ** 0.5)
+    shares = seeds**2 / 1 + images**2 / 2 + rest**2 / 2
+    assert found.freedom == pytest.approx(total**2 / shares)
+
+
+def test_of_one_kind_of_spread_only_that_is_left():
+    by_seed = np.tile([[0.2], [0.4], [0.9]], 50)
+    found, seeds = intervals.over_seeds_and_images(by_seed), estimate([20, 40, 90])
+    assert (found.error, found.freedom) == pytest.approx((seeds.error, seeds.freedom))
+    by_image = np.tile(np.linspace(0, 1, 50), (3, 1))
+    found = intervals.over_seeds_and_images(by_image)
+    assert found.error == pytest.approx(intervals.image_error(by_image))
+
+
+def test_the_interval_over_both_holds_what_it_promises():
+    """Of 300 made-up layouts with seeds, images and a rest, 95 % hold the true mean."""
+    random = np.random.default_rng(0)
+    held = 0
+    for _ in range(300):
+        seeds, images = random.normal(0, 0.3, (5, 1)), random.normal(0, 1.5, 60)
+        scores = 0.5 + seeds + images + random.normal(0, 1, (5, 60))
+        found = intervals.over_seeds_and_images(scores)
+        held += found.low < 50 < found.high
+    assert 0.91 < held / 300 < 0.99  # three standard errors around 0.95
+
+
+def test_scores_without_two_seeds_are_refused():
+    with pytest.raises(ValueError, match=r"scores of shape \[1, 3\]"):
+        intervals.over_seeds_and_images([[1, 0, 1]])
+
+
+# --------------------------------------------------------------------------- chances
+
+
+def test_how_often_one_beats_the_other():
+    assert intervals.better_share([1, 2], [2, 3]) == pytest.approx((1 + 1 + 0.5 + 1) / 4)
+    assert intervals.better_share([1, 2], [0, 0]) == 0.0
+
+
+def test_the_chance_of_one_more_run_is_students():
+    values = [99.1, 99.2, 99.3, 99.4]
+    assert intervals.chance_of(values, 99.25) == pytest.approx(0.5)
+    wide = np.std(values, ddof=1) * (1 + 1 / 4) ** 0.5
+    assert intervals.chance_of(values, 99.5) == pytest.approx(stats.t.sf(0.25 / wide, 3))
+
+
+def test_holm_by_hand():
+    """Holm's steps: 0.005 · 4, 0.01 · 3, 0.03 · 2 and 0.04 · 1, none below the one before."""
+    assert intervals.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert intervals.holm([0.9, 0.8]) == [1, 1]
+
+
+def test_equivalence_is_two_one_sided_tests():
+    before, after = [99.1, 99.3, 99.2, 99.25], [99.12, 99.29, 99.23, 99.25]
+    gaps = np.subtract(after, before)
+    above = stats.ttest_1samp(gaps, -0.1, alternative="greater").pvalue
+    below = stats.ttest_1samp(gaps, 0.1, alternative="less").pvalue
+    found = intervals.p_equivalent(paired_difference(before, after), 0.1)
+    assert found == pytest.approx(max(above, below), rel=1e-4)
+
+
+# --------------------------------------------------------------------------- words
+
+
+def test_a_difference_that_is_not_shown_is_called_so():
+    assert Difference(Estimate(0.02, 0.02, 5, 6)) == "+0.02 [-0.03, +0.07] (not shown)"
+    shown = Difference(Estimate(0.1, 0.01, 4, 5))
+    assert shown == "+0.10 [+0.07, +0.13]" and shown.estimate.n == 5
+
+
+def test_a_verdict_needs_the_one_sided_bound():
+    steady = estimate([99.47, 99.48, 99.49])
+    assert verdict(steady, 99.48) == "not shown (p = 0.50)"
+    assert verdict(estimate([99.48] * 3), 99.48) == "not shown (p = 0.50)"
+    assert verdict(steady, 99.46) == "yes (p = 0.037)"
+    assert verdict(steady, 99.46, level=0.01) == "not shown (p = 0.037)"
+    assert verdict(steady, 99.60) == "no, by 0.120 (p = 0.001)"
+    assert verdict(estimate([99.31] * 3), 99.42) == "no, by 0.110 (p < 0.001)"
+
+
+def test_a_table_says_what_chance_alone_would_show():
+    clear, unclear = Difference(Estimate(1, 0.1, 9, 10)), Difference(Estimate(0, 0.1, 9, 10))
+    narrow = Difference(Estimate(0.25, 0.1, 9, 10))  # p = 0.03, after Holm 0.07
+    assert intervals.by_chance(["A", clear, unclear, narrow, ""]) == (
+        "2 of 3 intervals exclude zero; by chance alone 0.15 would. "
+        "After Holm's correction for their number 1 do."
+    )
+    assert intervals.by_chance([clear, "+0.10 [+0.07, +0.13]"]) == ""

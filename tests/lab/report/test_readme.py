@@ -13,24 +13,30 @@ from utils.lab.report.intervals import paired_difference
 from utils.lab.runs import results
 from utils.support.paths import ROOT
 
-TEXT = readme.RESULTS.read_text(encoding="utf-8")
+TEXT = readme.README.read_text(encoding="utf-8")
+RESULTS = readme.RESULTS.read_text(encoding="utf-8")
 
 
 def test_readme_and_results_are_what_the_recorded_runs_say():
-    made = readme.sections()
-    for path in (readme.README, readme.RESULTS):
-        text = path.read_text(encoding="utf-8")
-        assert readme.updated(text, made[path.name], path.name) == text, "run: make report"
+    for path, text in readme.pages().items():
+        assert path.read_text(encoding="utf-8") == text, "run: make report"
+
+
+def test_no_number_with_decimals_is_typed_into_a_page():
+    """But in a sentence on versions or licences, which no run decides."""
+    words = readme.TEMPLATE.read_text(encoding="utf-8") + readme.SECTION.sub("", TEXT)
+    found = {line for line in words.splitlines() if re.search(r"\d\.\d", line)}
+    typed = {line for line in found if not re.search(r"Python 3|CC BY-SA|99\.4 %", line)}
+    assert not typed
 
 
 def test_the_readme_is_read_in_two_minutes():
-    text = readme.README.read_text(encoding="utf-8")
+    text = TEXT
     assert len(text.splitlines()) <= 200
     assert "target" not in text.lower(), "what was set and missed stays in the notebooks"
     assert max(line.count("|") for line in text.splitlines()) <= 8, "at most seven columns"
-    headings = re.findall(r"^#+ (.+)$", TEXT, flags=re.M)
-    anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
-    linked = re.findall(r"\((?:RESULTS\.md)?#([\w-]+)\)", text + TEXT)
+    anchors = set(map(readme.anchor, re.findall(r"^#+ (.+)$", RESULTS, flags=re.M)))
+    linked = re.findall(r"\((?:RESULTS\.md)?#([\w-]+)\)", text + RESULTS)
     assert linked and set(linked) <= anchors
 
 
@@ -130,7 +136,20 @@ def test_a_misplaced_marker_is_named_and_nothing_is_deleted(short, change, messa
         updated(change(short))
 
 
-def test_an_end_marker_moved_by_a_paragraph_deletes_nothing_of_the_results():
+def test_a_place_without_its_section_is_named():
+    with pytest.raises(ValueError, match="at odds with sections: one, two"):
+        readme.filled("{{contents}} {{one}}", {"two": "| 2 |"})
+
+
+def test_the_contents_link_every_heading():
+    text = "{{contents}}\n\n## The steps\n\n{{one}}\n\n## Speed, and more\n"
+    assert readme.filled(text, {"one": "| 1 |"}) == (
+        "- [The steps](#the-steps)\n- [Speed, and more](#speed-and-more)\n\n"
+        "## The steps\n\n| 1 |\n\n## Speed, and more\n"
+    )
+
+
+def test_an_end_marker_moved_by_a_paragraph_deletes_nothing_of_the_readme():
     names = [found["name"] for found in readme.SECTION.finditer(TEXT)]
     for name in names:
         before, marker, after = TEXT.partition(f"<!-- end:{name} -->")
@@ -141,17 +160,19 @@ def test_an_end_marker_moved_by_a_paragraph_deletes_nothing_of_the_results():
 
 
 def test_write_says_what_it_rewrote(short, monkeypatch, tmp_path, capsys):
-    for name in ("README", "RESULTS"):
-        path, old = tmp_path / f"{name}.md", short.replace("| 1 |", "| 0 |") + "× ü\n"
-        path.write_text(old, encoding="utf-8")
-        monkeypatch.setattr(readme, name, path)
-    both = {name: {"one": "| 1 |", "two": "| 2 |"} for name in ("README.md", "RESULTS.md")}
-    monkeypatch.setattr(readme, "sections", lambda: both)
+    for name in ("README", "RESULTS", "TEMPLATE"):
+        monkeypatch.setattr(readme, name, tmp_path / f"{name}.md")
+    old = short.replace("| 1 |", "| 0 |") + "× ü\n"
+    readme.README.write_text(old, encoding="utf-8")
+    readme.TEMPLATE.write_text("{{contents}}{{one}} × ü\n", encoding="utf-8")
+    monkeypatch.setattr(readme, "readme_sections", lambda: {"one": "| 1 |", "two": "| 2 |"})
+    monkeypatch.setattr(readme, "results_sections", lambda: {"one": "| 1 |"})
     monkeypatch.setattr(readme.figures, "write", lambda: ["steps.png"])
     monkeypatch.setattr(results, "check_fresh", lambda: None)
     readme.write()
     assert "rewritten: steps.png, README.md, RESULTS.md" in capsys.readouterr().out
-    assert readme.RESULTS.read_text(encoding="utf-8") == short + "× ü\n"
+    assert readme.README.read_text(encoding="utf-8") == short + "× ü\n"
+    assert readme.RESULTS.read_text(encoding="utf-8") == "| 1 | × ü\n"
     monkeypatch.setattr(readme.figures, "write", list)
     readme.write()
     assert "nothing" in capsys.readouterr().out

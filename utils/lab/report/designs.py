@@ -17,7 +17,7 @@ from utils.experiments import catalogue
 from utils.experiments.published import COMMON, COMMONS, DESIGN_E3, DESIGNS
 from utils.experiments.steps import LR_SCHEDULE, STEPS
 from utils.lab.report import paired, pictures
-from utils.lab.report.intervals import verdict
+from utils.lab.report.intervals import estimate, verdict
 from utils.lab.report.paired import gap, last, parameters, published, tabulate, with_seeds
 from utils.lab.runs import results
 from utils.plot_style import BLUE, GREEN, RED
@@ -67,17 +67,23 @@ def side_by_side() -> Table:
         what = recipe.title if recipe in STEPS else f"`{recipe.model}`"
         return f"step 04 {what}" if recipe is LR_SCHEDULE else f"{label(recipe)} {what}"
 
-    def seconds(recipe: Recipe) -> str:
-        return (
-            paired.COLUMNS["seconds per epoch"](recipe) if catalogue.get(recipe.name).timed else ""
-        )
-
     return tabulate(
         sorted((*ALL, LR_SCHEDULE), key=label),
         ("design", design),
-        *("parameters", "published", "its epoch", "best epoch: mean (highest)", "last epoch"),
+        *("parameters", "published", "best epoch", "seeds that reach it (chance)", "last epoch"),
         ("last epoch, common recipe", lambda recipe: with_seeds(common_of(recipe))),
-        ("seconds per epoch, own recipe", seconds),
+    )
+
+
+def texts() -> Table:
+    """Which epoch each published figure belongs to, and how its text trains and how long."""
+    timed = {recipe: catalogue.get(recipe.name).timed for recipe in ALL}
+    seconds = paired.COLUMNS["seconds per epoch"]
+    return tabulate(
+        ALL,
+        ("design", label),
+        *("published", "its epoch", "epochs", "batch_size"),
+        ("seconds per epoch", lambda recipe: seconds(recipe) if timed[recipe] else ""),
     )
 
 
@@ -85,13 +91,14 @@ def on_equal_terms() -> Table:
     """Every network under the common recipe, and what the largest with batch norm has over it."""
     _, largest = _smallest_and_largest()
 
-    def less(common: Recipe) -> str:
-        pairs = paired.difference(last(common), last(largest)).n
-        return "" if common is largest else f"{gap(common, largest)}, {pairs} pairs"
-
-    ranked = sorted(COMMONS.values(), key=parameters)
-    columns = ["parameters", "last epoch", (f"{letters(largest)} less this [95 % interval]", less)]
-    return tabulate(ranked, ("network of", letters), *columns)
+    name = letters(largest)
+    table = tabulate(
+        sorted(COMMONS.values(), key=parameters),
+        *(("network of", letters), "parameters", "last epoch"),
+        (f"{name} less this [95 % interval]", lambda common: gap(common, largest)),
+        (f"a seed of {name} beats one", lambda common: paired.beats(common, largest)),
+    )
+    return paired.noted(table)
 
 
 def _smallest_and_largest() -> tuple[Recipe, Recipe]:
@@ -131,27 +138,26 @@ def stages() -> Table:
         for before, after in pairwise(ALL)
         if label(before)[0] == label(after)[0]
     ]
-    return Table([*columns, "train, published", "train, here"], rows)
+    return paired.noted(Table([*columns, "train, published", "train, here"], rows))
 
 
 def targets() -> Table:
     """What was set for the designs, beside what was recorded."""
     rows = []
-
-    def add(what: str, least: float, measured: float, digits: int = 2) -> None:
-        reached = verdict(measured, least)
-        rows.append([what, f"≥ {least:.2f}", f"{measured:.{digits}f}", reached])
-
-    for design in DESIGNS:
-        best = results.best_accuracies(design.name).max()
-        add(f"{label(design)}: best epoch of a seed, as published", published(design).test, best)
-    late = results.frame([DESIGN_E3.name]).query(f"epoch > {DESIGN_E3.epochs - 5}")
-    least_late = late.groupby("seed").test_accuracy.min().max()
-    add("E3: each of the last 5 epochs of a seed", 99.40, least_late)
     for common in COMMONS.values():
         if least := catalogue.get(common.name).target:
-            add(f"{common.title}: mean of the last epoch", least, last(common).mean(), 3)
-    return Table(["target", "at least", "measured", "reached"], rows)
+            found = estimate(last(common))
+            rows.append([common.title, f"{least:.2f}", f"{found.mean:.3f}", found.n])
+            rows[-1].append(verdict(found, least))
+    return Table(["mean of the last epoch", "at least", "measured", "seeds", "shown"], rows)
+
+
+def steady() -> str:
+    """How many seeds of E3 keep to what its text says of its last five epochs."""
+    late = results.frame([DESIGN_E3.name]).query(f"epoch > {DESIGN_E3.epochs - 5}")
+    least = late.groupby("seed").test_accuracy.min()
+    kept = int((least.round(4) >= 99.40).sum())
+    return f"E3: the last five epochs all at 99.40 % or more in {kept} of {len(least)} seeds"
 
 
 def size_picture() -> Figure:

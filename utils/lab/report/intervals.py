@@ -1,4 +1,9 @@
-"""Means with their spread over seeds, and differences between recipes paired by seed."""
+"""What seeds and test images let one say: means, differences, intervals, and words for them.
+
+Everything here is a function of numbers; ``paired`` reads the recorded runs. Accuracies are in per
+cent, differences in points. Each ``Estimate`` is a t-statistic: a value, its standard error and the
+degrees of freedom behind that error.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +11,52 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean with its sample standard deviation and the bounds of its 95 % t-interval."""
+    """A mean or a difference with its standard error.
+
+    ``std`` is the sample standard deviation of what the mean is over, where it is over one list;
+    ``n`` the number of seeds, the smaller one where two lists are not paired.
+    """
 
     mean: float
-    std: float
-    low: float
-    high: float
+    error: float
+    freedom: float
     n: int
+    std: float = float("nan")
+
+    def bound(self, share: float) -> float:
+        """What lies above the value with probability ``share``."""
+        return self.mean + float(stats.t.ppf(share, self.freedom)) * self.error
+
+    @property
+    def low(self) -> float:
+        return self.bound(0.025)
+
+    @property
+    def high(self) -> float:
+        return self.bound(0.975)
 
     @property
     def excludes_zero(self) -> bool:
         return self.low > 0 or self.high < 0
+
+    def p_at_least(self, least: float) -> float:
+        """One-sided p value of "above ``least``": how often chance shows as much at ``least``."""
+        gap = round(self.mean - least, 9)  # sums of floats are inexact
+        if self.error == 0:
+            return float(gap < 0) if gap else 0.5
+        return float(stats.t.sf(gap / self.error, self.freedom))
+
+    @property
+    def p(self) -> float:
+        """Two-sided p value of "not zero"."""
+        above = self.p_at_least(0.0)
+        return min(1.0, 2 * min(above, 1 - above))
 
 
 def estimate(values: Sequence[float]) -> Estimate:
@@ -33,16 +68,95 @@ def estimate(values: Sequence[float]) -> Estimate:
         raise ValueError(f"{array.size} value(s) give no spread: at least 2 seeds are needed")
     if not np.isfinite(array).all():
         raise ValueError(f"not every value is a number: {array.tolist()}")
-    mean, std = array.mean(), array.std(ddof=1)
-    half = stats.t.ppf(0.975, array.size - 1) * std / np.sqrt(array.size)
-    return Estimate(float(mean), float(std), float(mean - half), float(mean + half), array.size)
+    std = float(array.std(ddof=1))
+    error = std / float(np.sqrt(array.size))
+    return Estimate(float(array.mean()), error, array.size - 1, array.size, std)
 
 
 def paired_difference(before: Sequence[float], after: Sequence[float]) -> Estimate:
-    """``after - before``, seed by seed: two runs of one seed share their order of images."""
+    """``after - before``, seed by seed: two runs of one seed share their start and their order."""
     if len(before) != len(after):
         raise ValueError(f"{len(before)} and {len(after)} values cannot be paired")
     return estimate(np.subtract(after, before))
+
+
+def welch(before: Sequence[float], after: Sequence[float]) -> Estimate:
+    """``after - before`` of two lists that have nothing in common, and each its own spread."""
+    old, new = estimate(before), estimate(after)
+    parts = np.square([old.error, new.error])
+    total = float(parts.sum())
+    # Welch and Satterthwaite; without any spread the number does not matter.
+    shares = parts @ (parts / [old.freedom, new.freedom])
+    freedom = total**2 / float(shares) if shares else old.freedom + new.freedom
+    return Estimate(new.mean - old.mean, total**0.5, freedom, min(old.n, new.n))
+
+
+def image_error(scores: ArrayLike) -> float:
+    """Standard error over images of a mean of ``scores`` ``[seeds, images]``, in points.
+
+    A score is 1 where the run is right about the image, else 0; or the difference of two such.
+    What counts of an image is its mean over seeds: they all read the same images.
+    """
+    means = np.asarray(scores, dtype=float).mean(axis=0)
+    return 100 * float(means.std(ddof=1)) / means.size**0.5
+
+
+def over_seeds_and_images(scores: ArrayLike) -> Estimate:
+    """The mean of ``scores`` ``[seeds, images]`` in per cent, for other seeds and other images.
+
+    Both are samples, crossed: every seed reads every image. The variance of the mean is (MS_seeds +
+    MS_images - MS_rest) / (seeds · images), with the mean squares of a two-way layout, and its
+    degrees of freedom are Satterthwaite's (Searle, Casella and McCulloch, Variance Components,
+    1992, chapter 4). It is not let fall below what either source says alone.
+    """
+    x = 100 * np.asarray(scores, dtype=float)
+    if x.ndim != 2 or min(x.shape) < 2:
+        raise ValueError(f"scores of shape {list(x.shape)}: [seeds, images], two or more of each")
+    seeds, images = x.shape
+    by_seed, by_image, mean = x.mean(axis=1), x.mean(axis=0), x.mean()
+    rest = x - by_seed[:, None] - by_image + mean
+    free = np.array([seeds - 1, images - 1, (seeds - 1) * (images - 1)])
+    squares = [images * np.square(by_seed - mean).sum(), seeds * np.square(by_image - mean).sum()]
+    both = np.array([*squares, np.square(rest).sum()]) / free
+    total = max(both[0] + both[1] - both[2], both[0], both[1])
+    shares = float(np.square(both) @ (1 / free))
+    freedom = total**2 / shares if shares else free[0]
+    std = float(by_seed.std(ddof=1))
+    return Estimate(float(mean), float((total / x.size) ** 0.5), float(freedom), seeds, std)
+
+
+def better_share(before: Sequence[float], after: Sequence[float]) -> float:
+    """How often a run of ``after`` beats one of ``before``; a tie counts half.
+
+    The probability of improvement of Agarwal et al. (2021): Mann and Whitney's U as a share.
+    """
+    found = stats.mannwhitneyu(after, before)
+    return float(found.statistic) / (len(before) * len(after))
+
+
+def chance_of(values: Sequence[float], least: float) -> float:
+    """The chance that one more run reaches ``least``, if runs are normal: Student's prediction."""
+    found = estimate(values)
+    one_more = found.std * (1 + 1 / found.n) ** 0.5
+    return 1 - Estimate(found.mean, one_more, found.freedom, found.n).p_at_least(least)
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """``p`` values after Holm's correction for their number (1979), in their order."""
+    order = np.argsort(p)
+    stepped = np.asarray(p, dtype=float)[order] * np.arange(len(p), 0, -1)
+    corrected = np.empty(len(p))
+    corrected[order] = np.minimum(1, np.maximum.accumulate(stepped))
+    return corrected.tolist()
+
+
+def p_equivalent(found: Estimate, margin: float) -> float:
+    """p value of "the difference is smaller than ``margin`` either way": two one-sided tests."""
+    below = 1 - found.p_at_least(margin)
+    return max(found.p_at_least(-margin), below)
+
+
+# --------------------------------------------------------------------------- words
 
 
 def mean_std(found: Estimate, digits: int = 2) -> str:
@@ -50,17 +164,50 @@ def mean_std(found: Estimate, digits: int = 2) -> str:
     return f"{found.mean:.{digits}f} ± {found.std:.{digits}f}"
 
 
-def with_interval(found: Estimate) -> str:
-    """A difference with its interval, and a note where the interval contains zero."""
-    text = f"{found.mean:+.2f} [{found.low:+.2f}, {found.high:+.2f}]"
-    return text if found.excludes_zero else f"{text} (within noise)"
+def interval(found: Estimate, digits: int = 2) -> str:
+    """``[99.35, 99.61]``, two-sided, 95 %."""
+    return f"[{found.low:.{digits}f}, {found.high:.{digits}f}]"
 
 
-def reaches(accuracy: float, target: float) -> bool:
-    """Whether ``accuracy`` is at least ``target``, to four decimals: sums of floats are inexact."""
-    return round(accuracy, 4) >= target
+class Difference(str):
+    """An ``Estimate`` as a cell shows it; whoever sums up a table asks for the ``estimate``."""
+
+    def __new__(cls, found: Estimate) -> Difference:
+        text = f"{found.mean:+.2f} [{found.low:+.2f}, {found.high:+.2f}]"
+        made = super().__new__(cls, text if found.excludes_zero else f"{text} (not shown)")
+        made.estimate = found
+        return made
 
 
-def verdict(measured: float, least: float) -> str:
-    """``yes``, or by how much ``measured`` misses ``least``."""
-    return "yes" if reaches(measured, least) else f"no, by {least - measured:.3f}"
+def p_value(p: float) -> str:
+    """``p = 0.03``, ``p < 0.001``."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.{3 if p < 0.0995 else 2}f}"
+
+
+def verdict(found: Estimate, target: float, level: float = 0.05) -> str:
+    """Whether a mean of at least ``target`` is shown over seeds, one-sided at ``level``.
+
+    ``yes``, ``not shown`` where chance alone explains what is seen, or ``no``; with p.
+    """
+    p = found.p_at_least(target)
+    if p < level:
+        return f"yes ({p_value(p)})"
+    if 1 - p < level:
+        return f"no, by {target - found.mean:.3f} ({p_value(1 - p)})"
+    return f"not shown ({p_value(p)})"
+
+
+def by_chance(cells: Sequence) -> str:
+    """How many intervals of a table exclude zero, how many would by chance, and after Holm.
+
+    Empty where fewer than two of ``cells`` are a ``Difference``.
+    """
+    found = [cell.estimate for cell in cells if isinstance(cell, Difference)]
+    if len(found) < 2:
+        return ""
+    excluding = sum(one.excludes_zero for one in found)
+    left = sum(p < 0.05 for p in holm([one.p for one in found]))
+    return (
+        f"{excluding} of {len(found)} intervals exclude zero; by chance alone "
+        f"{0.05 * len(found):.2g} would. After Holm's correction for their number {left} do."
+    )

@@ -1,14 +1,14 @@
 """The tables and figures of README.md and RESULTS.md, made from the recorded runs alone.
 
-``write()`` rewrites the text between ``<!-- begin:NAME -->`` and ``<!-- end:NAME -->`` in both and,
-through ``figures``, the pictures in assets/figures.
+``write()`` rewrites what stands between ``<!-- begin:NAME -->`` and ``<!-- end:NAME -->`` in
+README.md, all of RESULTS.md and, through ``figures``, the pictures in assets/figures.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from pathlib import Path
 
 from utils import models, receptive_field
 from utils.experiments import catalogue
@@ -16,16 +16,17 @@ from utils.experiments.frontier import FRONTIER
 from utils.experiments.speed import SPEEDRUN
 from utils.experiments.steps import STEPS, previous
 from utils.lab.report import choices, designs, figures, frontier, speed, steps, studies
-from utils.lab.report.intervals import estimate, mean_std
-from utils.lab.report.paired import DELTA, gap, last, parameters
+from utils.lab.report.intervals import estimate, mean_std, p_value
+from utils.lab.report.paired import last, overall_gap, parameters
 from utils.lab.runs import results
 from utils.lab.timing import recorded
 from utils.recipes import build_model
 from utils.support.files import write_text
 from utils.support.paths import ROOT
-from utils.support.tables import Table
 
 README, RESULTS = ROOT / "README.md", ROOT / "RESULTS.md"
+TEMPLATE = Path(__file__).with_name("RESULTS.template.md")  # the words around RESULTS' tables
+PLACE = re.compile(r"\{\{([\w-]+)\}\}")
 MARKER = re.compile(r"<!-- (?:begin|end):\S+ -->")
 # Between its markers one block of lines, with no blank one: anything else is somebody's text.
 SECTION = re.compile(
@@ -41,7 +42,7 @@ def findings() -> str:
     first, best = STEPS[0], STEPS[-1]
     before, after = (mean_std(estimate(last(step))) for step in (first, best))
     added = [(results.best_accuracies(step.name) - last(step)).mean() for step in (first, best)]
-    gains = [f"{step.title.lower()} {gap(previous(step), step)}" for step in STEPS[1:]]
+    gains = [f"{step.title.lower()} {overall_gap(previous(step), step)}" for step in STEPS[1:]]
     race, record = speed.read(), estimate(last(SPEEDRUN))
     seconds = speed.seconds(race).median()
     usual = race["race"][speed.BASELINE][0]["accuracy"]
@@ -54,11 +55,13 @@ def findings() -> str:
 - After the last step a network of {parameters(best):,} parameters reads **{after} %** of the test \
 digits, the one of the first step {before} % (mean ± standard deviation of \
 {len(last(best))} trainings).
-- What each step brings, in percentage points, with 95 % intervals: {"; ".join(gains)}.
+- What each step brings, in percentage points, with 95 % intervals over seeds and test images: \
+{"; ".join(gains)}.
 - Published versions quote the best test accuracy seen during training. Here that adds \
 {added[0]:.2f} points to the first step and {added[1]:.2f} to the last, with the same networks.
 - A training of **{seconds[speed.RECORD]:.1f} seconds** ({race["machine"]}) reaches \
-**{mean_std(record)} %** ({record.n} trainings). A published network, trained the usual way, takes \
+**{mean_std(record)} %** ({record.n} trainings; a mean of at least 99.40 % is shown, \
+{p_value(record.p_at_least(99.40))}). A published network, trained the usual way, takes \
 {seconds[speed.BASELINE]:.0f} seconds and reaches {usual:.2f} % (one training).
 - {", ".join(ends)} ({len(last(large))} trainings each)."""
 
@@ -76,93 +79,93 @@ def machine() -> str:
     )
 
 
-def short_experiments() -> Table:
-    """The steps' table as the README has room for it."""
-    names = {
-        "step": "step",
-        "the one change": "what changes",
-        "test": "accuracy",
-        DELTA: "gain [95 % interval]",
-        "best epoch: mean (highest)": "best epoch (highest)",
-        "published": "published",
-    }
-    table = _only(steps.experiments(), names)
-    plain = [[str(cell).replace("**", "") for cell in row] for row in table.rows]
-    return Table(list(names.values()), plain)
+def readme_sections() -> dict[str, str]:
+    """Everything between the README's markers, by name."""
+    return {"findings": findings(), "experiments": str(steps.short())}
 
 
-def frontier_sizes() -> Table:
-    """The frontier's table without what was aimed at, which stays in its notebook."""
-    table = frontier.table()
-    return _only(table, [name for name in table.columns if name not in ("target", "reached")])
-
-
-def _only(table: Table, columns: Iterable[str]) -> Table:
-    at = [table.columns.index(name) for name in columns]
-    return Table(list(columns), [[row[i] for i in at] for row in table.rows])
-
-
-def sections() -> dict[str, dict[str, str]]:
-    """Everything between markers, by document and marker name."""
+def results_sections() -> dict[str, str]:
+    """Everything that the words of RESULTS.md leave a place for, by name."""
     model = build_model(steps.BEST)
     first_run = results.reported(steps.BEST.name)[0]
     made = {
-        README.name: {"findings": findings(), "experiments": short_experiments()},
-        RESULTS.name: {
-            "steps": steps.experiments(),
-            "halves": studies.halves(),
-            "square": studies.augmentation_by_schedule(),
-            "engines": studies.engines(),
-            "machine": machine(),
-            "designs": designs.side_by_side(),
-            "speed": speed.finding(),
-            "race": speed.race(),
-            "speed-chain": speed.chain(),
-            "loading": recorded.ratios(),
-            "frontier": f"{frontier.finding()}.",
-            "frontier-sizes": frontier_sizes(),
-            "frontier-longer": frontier.longer(),
-            "choices": choices.table(step.name for step in STEPS),
-            "summary": f"```text\n{models.summary(model)}\n```",
-            "receptive-field": receptive_field.table(model),
-            "training-log": results.history_of(first_run).table(),
-        },
+        "steps": steps.experiments(),
+        "costs": steps.costs(),
+        "designs": designs.side_by_side(),
+        "texts": designs.texts(),
+        "speed": speed.finding(),
+        "race": speed.race(),
+        "speed-chain": speed.chain(),
+        "loading": recorded.ratios(),
+        "frontier": f"{frontier.finding()}.",
+        "frontier-sizes": frontier.sizes(),
+        "frontier-longer": frontier.longer(),
+        "summary": f"```text\n{models.summary(model)}\n```",
+        "receptive-field": receptive_field.table(model),
+        "training-log": results.history_of(first_run).table(),
+        "choices": choices.table(step.name for step in STEPS),
+        "halves": studies.halves(),
+        "square": studies.augmentation_by_schedule(),
+        "engines": studies.engines(),
+        "machine": machine(),
     }
-    return {
-        document: {name: str(section) for name, section in named.items()}
-        for document, named in made.items()
-    }
+    return {name: str(section) for name, section in made.items()}
 
 
-def updated(text: str, made: dict[str, str], document: str = README.name) -> str:
+def contents(template: str) -> str:
+    """A link to each heading of ``template``, as GitHub names its anchors."""
+    headings = re.findall(r"^## (.+)$", template, flags=re.M)
+    return "\n".join(f"- [{heading}](#{anchor(heading)})" for heading in headings)
+
+
+def anchor(heading: str) -> str:
+    """The name that GitHub gives to a heading."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+def filled(template: str, made: dict[str, str]) -> str:
+    """``template`` with every place filled; ``ValueError`` where places and sections do not fit."""
+    made = made | {"contents": contents(template)}
+    if odd := {*PLACE.findall(template)} ^ {*made}:
+        raise ValueError(f"{TEMPLATE.name}: places at odds with sections: {', '.join(sorted(odd))}")
+    return PLACE.sub(lambda place: made[place[1]], template)
+
+
+def updated(text: str, made: dict[str, str]) -> str:
     """``text`` with every section of ``made``; ``ValueError`` where the markers do not fit.
 
     Nothing but sections is replaced: markers with other text between them are an error.
     """
     if astray := MARKER.search(SECTION.sub("", text)):
-        raise ValueError(f"{document}: {astray[0]} and its other half enclose more than a section")
+        raise ValueError(
+            f"{README.name}: {astray[0]} and its other half enclose more than a section"
+        )
     names = [found["name"] for found in SECTION.finditer(text)]
     if sorted(names) != sorted(made):
         odd = [name for name in {*names, *made} if names.count(name) != (name in made)]
-        raise ValueError(f"{document}: markers at odds with sections: {', '.join(sorted(odd))}")
+        raise ValueError(f"{README.name}: markers at odds with sections: {', '.join(sorted(odd))}")
     return SECTION.sub(lambda found: f"{found[1]}\n\n{made[found['name']]}\n\n{found[3]}", text)
 
 
+def pages() -> dict[Path, str]:
+    """README.md and RESULTS.md as the recorded runs have them."""
+    text = README.read_text(encoding="utf-8")
+    return {
+        README: updated(text, readme_sections()),
+        RESULTS: filled(TEMPLATE.read_text(encoding="utf-8"), results_sections()),
+    }
+
+
 def write() -> None:
-    """Rewrite the sections and the figures that have changed, and say which did.
+    """Rewrite the pages and the figures that have changed, and say which did.
 
     Raises ``BadResult`` where a recorded run is stale.
     """
     results.check_fresh()
-    made = sections()
-    texts = {}
-    for path in (README, RESULTS):
-        before = path.read_text(encoding="utf-8")
-        after = updated(before, made[path.name], path.name)
-        if after != before:
-            texts[path] = after
+    made = pages()
     changed = figures.write()
-    for path, text in texts.items():
-        write_text(text, path)
-        changed.append(path.name)
+    for path, text in made.items():
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            write_text(text, path)
+            changed.append(path.name)
     print(f"rewritten: {', '.join(changed) or 'nothing, all is as recorded'}")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
+
 from utils.experiments import catalogue
 from utils.experiments.recorded import seeds_of
-from utils.lab.report.intervals import estimate, mean_std, paired_difference, with_interval
+from utils.lab.report import paired
+from utils.lab.report.intervals import Difference, better_share, estimate, interval, mean_std
 from utils.lab.runs import progress, results, validation
 from utils.recipes import Recipe, difference, formatted, in_words, recipe_hash
 from utils.support.tables import Table
@@ -65,8 +68,8 @@ def show(name: str, folder: Path = results.FOLDER) -> str:
     parts += [f"seed {seed}: {reason}" for seed, reason in bad.items()]
     if len(good) > 1:
         found = estimate([run["test_accuracy_last"] for run in good.values()])
-        interval = f"95 % interval [{found.low:.3f}, {found.high:.3f}], {found.n} seeds"
-        parts.append(f"Test accuracy, last epoch: {mean_std(found, 3)}, {interval}.")
+        sure = f"95 % interval {interval(found, 3)}, {found.n} seeds"
+        parts.append(f"Test accuracy, last epoch: {mean_std(found, 3)}, {sure}.")
     return "\n\n".join(parts)
 
 
@@ -85,11 +88,14 @@ def compare(before: str, after: str, folder: Path = results.FOLDER) -> str:
         )
     rows = [[seed, f"{a:.2f}", f"{b:.2f}", f"{b - a:+.2f}"] for seed, a, b in both]
     _, *sides = zip(*both, strict=True)
-    gap = f"{with_interval(paired_difference(*sides))} points, 95 % interval over {len(both)} seeds"
+    alike = paired.share_start(*pair)
+    gap = Difference(paired.difference(*map(pd.Series, sides), alike))
+    how = "paired by seed" if alike else "Welch's, since they start from other weights"
     return "\n\n".join(
         [
             f"Settings: {in_words(difference(*pair)) or 'the same'}",
             Table(["seed", before, after, "Δ"], rows).markdown(),
-            f"{after} less {before}: {gap}.",
+            f"{after} less {before}: {gap} points, 95 % interval over {len(both)} seeds, {how}.",
+            f"A run of {after} beats one of {before} in {better_share(*sides):.0%} of all pairs.",
         ]
     )

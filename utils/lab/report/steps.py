@@ -10,9 +10,8 @@ from utils import data, plot_style, plots, recipes
 from utils.experiments import catalogue
 from utils.experiments.steps import STEPS, previous
 from utils.history import Mistakes
-from utils.lab.report import paired, pictures
-from utils.lab.report.intervals import reaches
-from utils.lab.report.paired import DELTA, gap, last, mean_std, published, tabulate
+from utils.lab.report import intervals, paired, pictures
+from utils.lab.report.paired import gap, last, mean_std, noted, published, tabulate
 from utils.lab.runs import results
 from utils.plot_style import BLUE, ORANGE, RED
 from utils.recipes import Recipe, formatted, in_words, switched_on
@@ -46,24 +45,46 @@ def change_in_words(recipe: Recipe) -> str:
     return in_words(recipes.difference(before, recipe)) if before else "the bare network"
 
 
+LINKED = ("step", lambda step: f"[{label(step)}](notebooks/{step.name}.ipynb)")
+GAIN = "gain [95 %, seeds and images]"
+_GAIN = (GAIN, lambda step: paired.overall_gap(previous(step), step))
+
+
+def short() -> Table:
+    """The four steps as the README has room for them."""
+    columns = ["published", "best epoch", "seeds that reach it (chance)"]
+    return tabulate(STEPS, LINKED, ("accuracy", mean_std), _GAIN, *columns)
+
+
 def experiments() -> Table:
-    """The four steps: what changed, what it brought, and what was published."""
+    """The four steps: what each reached, how sure that is, and what it brought."""
+    table = tabulate(
+        STEPS,
+        LINKED,
+        ("last epoch", lambda step: f"**{mean_std(step)}**"),
+        *("± test images", "95 %, seeds and images"),
+        _GAIN,
+        ("a seed beats one before", lambda step: paired.beats(previous(step), step)),
+    )
+    return noted(table)
+
+
+def costs() -> Table:
+    """The four steps: what each changes, what that costs, and how it fits its training images."""
     return tabulate(
         STEPS,
-        ("step", lambda step: f"[{label(step)}](notebooks/{step.name}.ipynb)"),
+        ("step", label),
         ("the one change", change_in_words),
         "parameters",
-        "receptive field",
         ("train", lambda step: f"{results.last_accuracies(step.name, 'train').mean():.2f}"),
-        ("test", lambda step: f"**{mean_std(step)}**"),
-        (DELTA, lambda step: gap(previous(step), step)),
-        *("best epoch: mean (highest)", "published", "seconds per epoch"),
+        "seconds per epoch",
     )
 
 
 def recorded(recipe: Recipe) -> Table:
     """The recorded seeds of this step and of the step before it, beside the published figure."""
-    columns = ["last epoch", "seed by seed", "best epoch: mean (highest)", "published"]
+    columns = ["last epoch", "seed by seed", "best epoch", "published"]
+    columns.append("seeds that reach it (chance)")
     return tabulate(_until(recipe), ("step", label), *columns)
 
 
@@ -71,7 +92,7 @@ def details(recipe: Recipe) -> Table:
     """What the analysis rests on: the recorded seeds of this step and of the step before it."""
     columns = {f"step {step.name[:2]}": _details_of(step) for step in _until(recipe)}
     rows = [[name, *cells] for name, *cells in pd.DataFrame(columns).itertuples()]
-    return Table(["mean over 5 seeds", *columns], rows)
+    return Table([f"mean over {len(last(recipe))} seeds", *columns], rows)
 
 
 def _details_of(recipe: Recipe) -> dict[str, str]:
@@ -97,21 +118,27 @@ def _details_of(recipe: Recipe) -> dict[str, str]:
 
 
 def gain(recipe: Recipe) -> str:
-    """What this step brought over the one before, paired by seed, in one sentence."""
+    """What this step brought over the one before, and how sure that is."""
     before = previous(recipe)
     if before is None:
         raise ValueError(f"{recipe.name} is the first step: there is none before it")
+    pairs = paired.difference(last(before), last(recipe)).n
     return (
-        f"Step {recipe.name[:2]} less step {before.name[:2]}, in points, paired over "
-        f"{len(results.SEEDS)} seeds: {gap(before, recipe)}"
+        f"Step {recipe.name[:2]} less step {before.name[:2]}, in points, with 95 % intervals:\n"
+        f"{gap(before, recipe)} for other seeds, paired over {pairs};\n"
+        f"{paired.overall_gap(before, recipe)} for other seeds and other test images.\n"
+        f"A seed of step {recipe.name[:2]} beats one of step {before.name[:2]} in "
+        f"{paired.beats(before, recipe)} of all pairs."
     )
 
 
 def verdict(recipe: Recipe) -> str:
-    """The recorded mean against the step's target, in one sentence."""
-    mean, target = last(recipe).mean(), catalogue.get(recipe.name).target
-    word = "Reached" if reaches(mean, target) else f"Missed by {target - mean:.3f}"
-    return f"Target: a mean of at least {target:.2f} over 5 seeds. Recorded: {mean:.3f}. {word}."
+    """The recorded mean against the step's target."""
+    found, target = intervals.estimate(last(recipe)), catalogue.get(recipe.name).target
+    return (
+        f"Target: a mean of at least {target:.2f}. Recorded: {found.mean:.3f} over {found.n} "
+        f"seeds. Shown, one-sided at 95 %: {intervals.verdict(found, target)}."
+    )
 
 
 def picture() -> Figure:

@@ -26,8 +26,17 @@ from utils.experiments.studies import (
 )
 from utils.lab.report import paired
 from utils.lab.report.designs import common_of
-from utils.lab.report.intervals import paired_difference, with_interval
-from utils.lab.report.paired import DELTA, gap, last, mean_std, parameters, tabulate, with_seeds
+from utils.lab.report.intervals import Difference, p_equivalent, p_value, paired_difference
+from utils.lab.report.paired import (
+    DELTA,
+    gap,
+    last,
+    mean_std,
+    noted,
+    parameters,
+    tabulate,
+    with_seeds,
+)
 from utils.lab.runs import results
 from utils.plot_style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED
 from utils.recipes import Recipe
@@ -38,13 +47,14 @@ from utils.support.tables import Table
 def halves() -> Table:
     """Step 02 taken apart: batch norm and dropout, each alone and both."""
     names = {BATCH_NORM: "batch norm", DROPOUT: "dropout", REGULARIZATION: "both (step 02)"}
-    return tabulate(
+    table = tabulate(
         (SKELETON, *names),
         ("regularized with", lambda recipe: names.get(recipe, "nothing (step 01)")),
-        *("last epoch", "best epoch: mean (highest)"),
+        *("last epoch", "best epoch"),
         ("less step 01 [95 % interval]", partial(gap, SKELETON)),
         ("step 02 less this [95 % interval]", lambda recipe: gap(recipe, REGULARIZATION)),
     )
+    return noted(table)
 
 
 def augmentation_by_schedule() -> Table:
@@ -53,10 +63,10 @@ def augmentation_by_schedule() -> Table:
     rows = [[name, *map(with_seeds, pair), gap(*pair)] for name, pair in corners.items()]
     plain, augmented = zip(*corners.values(), strict=True)
     effects = [last(after) - last(before) for before, after in corners.values()]
-    both = with_interval(paired.difference(*effects))
+    both = Difference(paired.difference(*effects))
     rows.append(["one cycle less constant [95 % interval]", gap(*plain), gap(*augmented), both])
     columns = ["learning rate", "not augmented", "augmented", "augmented less not [95 % interval]"]
-    return Table(columns, rows)
+    return noted(Table(columns, rows))
 
 
 def turned_picture(images: Tensor, before: Recipe, after: Recipe, most: int = 10) -> Figure:
@@ -97,7 +107,7 @@ def schedulers() -> Table:
         runs = results.frame([recipe.name]).groupby("seed").lr
         return ", ".join(str(first_fall(list(rates)) or "never") for _, rates in runs)
 
-    return tabulate(
+    table = tabulate(
         (base, *SCHEDULES, chosen),
         "schedule",
         "last epoch",
@@ -105,6 +115,7 @@ def schedulers() -> Table:
         (f"{chosen.schedule} less this [95 % interval]", lambda recipe: gap(recipe, chosen)),
         ("first epoch at a lower rate", falls),
     )
+    return noted(table)
 
 
 def first_fall(rates: Sequence[float]) -> int | None:
@@ -115,19 +126,20 @@ def first_fall(rates: Sequence[float]) -> int | None:
 
 def batch_sizes() -> Table:
     """Step 04 in batches of 128 and of 256: B's text says the larger saves a second an epoch."""
-    columns = ["last epoch", (DELTA, partial(gap, LR_SCHEDULE)), "best epoch: mean (highest)"]
+    columns = ["last epoch", (DELTA, partial(gap, LR_SCHEDULE)), "best epoch"]
     return tabulate((LR_SCHEDULE, BATCH_256), "batch_size", *columns, "seconds per epoch")
 
 
 def augmentation() -> Table:
     """Augmentation off and on at three sizes, under the common recipe."""
-    return tabulate(
+    table = tabulate(
         sorted(NOT_AUGMENTED, key=parameters),
         "parameters",
         ("not augmented", with_seeds),
         ("augmented", lambda recipe: with_seeds(common_of(recipe))),
         (DELTA, lambda recipe: gap(recipe, common_of(recipe))),
     )
+    return noted(table)
 
 
 def mended_pairs() -> Table:
@@ -142,27 +154,35 @@ def mended_pairs() -> Table:
     counts["the five together"] = named
     counts["all other mistakes"] = [n - m for n, m in zip(every, named, strict=True)]
     rows = [
-        [what, *(f"{side.mean():.1f}" for side in both), with_interval(paired.difference(*both))]
+        [what, *(f"{side.mean():.1f}" for side in both), Difference(paired.difference(*both))]
         for what, both in counts.items()
     ]
-    return Table(["digits", "step 02, not augmented", "step 03, augmented", DELTA], rows)
+    return noted(Table(["digits", "step 02, not augmented", "step 03, augmented", DELTA], rows))
+
+
+MARGIN = 0.1  # points: two engines closer than this may stand for each other
 
 
 def engines() -> Table:
-    """Test accuracy with either augmentation engine, paired by seed."""
-    table = tabulate(
-        STOCK_ENGINE,
-        ("trained", lambda batched: batched.title),
-        "parameters",
-        ("albumentations, image by image", lambda batched: mean_std(STOCK_ENGINE[batched], 3)),
-        ("batched tensors", partial(mean_std, digits=3)),
-        (DELTA, lambda batched: gap(STOCK_ENGINE[batched], batched)),
-    )
-    pairs = [[last(recipe) for recipe in pair] for pair in STOCK_ENGINE.items()]
+    """Test accuracy with either augmentation engine, and whether the two may stand for each other.
+
+    *Equivalent* is shown where both one-sided tests exclude a difference of ``MARGIN``.
+    """
+    pairs = {batched: (last(stock), last(batched)) for batched, stock in STOCK_ENGINE.items()}
+    found = {batched: paired.difference(*pair) for batched, pair in pairs.items()}
     # One value a seed, since a seed's runs share their order of images.
-    batched, stock = np.mean(pairs, axis=0)
-    mean = ["mean of all, by seed", "", "", "", with_interval(paired_difference(stock, batched))]
-    return Table(table.columns, [*table.rows, mean])
+    stock, batched = (np.mean(sides, axis=0) for sides in zip(*pairs.values(), strict=True))
+    found["mean of all, by seed"] = paired_difference(stock, batched)
+    rows = []
+    for what, change in found.items():
+        cells = [what, "", ""]
+        if what in STOCK_ENGINE:
+            cells = [what.title, mean_std(STOCK_ENGINE[what], 3), mean_std(what, 3)]
+        p = p_equivalent(change, MARGIN)
+        equal = f"{'yes' if p < 0.05 else 'not shown'} ({p_value(p)})"
+        rows.append([*cells, Difference(change), equal])
+    columns = ["trained", "albumentations, image by image", "batched tensors", DELTA]
+    return Table([*columns, f"equivalent within {MARGIN}"], rows)
 
 
 def best_minus_last() -> pd.DataFrame:

@@ -165,6 +165,15 @@ def mistakes(names: Iterable[str] | None = None) -> pd.DataFrame:
     return _tidy("misclassified", names)
 
 
+def scores(name: str) -> pd.DataFrame:
+    """Whether each reported run is right about each test image: a row a seed, a column an image."""
+    seeds = [run["seed"] for run in reported(name)]
+    right = pd.DataFrame(True, index=pd.Index(seeds, name="seed"), columns=range(SAMPLES[1]))
+    for seed, wrong in mistakes([name]).groupby("seed")["indices"]:
+        right.loc[seed, wrong] = False
+    return right
+
+
 def _tidy(part: str, names: Iterable[str] | None) -> pd.DataFrame:
     if names is None:
         names = [name for name, known in catalogue.EXPERIMENTS.items() if not known.draft]
