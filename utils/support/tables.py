@@ -24,6 +24,11 @@ class Table:
         rows = list(rows)
         return cls(list(rows[0]), [list(row.values()) for row in rows])
 
+    def only(self, *columns: str) -> Table:
+        """The same rows with these columns alone, where a page has no room for all."""
+        at = [self.columns.index(name) for name in columns]
+        return Table([*columns], [[row[i] for i in at] for row in self.rows], self.note)
+
     def markdown(self) -> str:
         cells = [[str(cell) for cell in row] for row in self.rows]
         columns = list(zip(self.columns, *cells, strict=True))

@@ -35,8 +35,8 @@ def test_side_by_side_has_both_ways_to_train_and_the_published_run(runs):
     found = row(designs.side_by_side(), "A")
     assert found["published"] == "99.42" and found["best epoch"] == "99.18\u00a0±\u00a00.13"
     assert found["seeds that reach it (chance)"] == "0 of 3 (13%)"
-    assert found["last epoch"] == "99.02\u00a0±\u00a00.02\u00a0(3)"
-    assert found["last epoch, common recipe"] == "99.42\u00a0±\u00a00.01\u00a0(5)"
+    assert found["last epoch"] == "99.02\u00a0±\u00a00.02 (3)"
+    assert found["last epoch, common recipe"] == "99.42\u00a0±\u00a00.01 (5)"
     assert row(designs.texts(), "A")["seconds per epoch"] == "6.4"
 
 

@@ -23,7 +23,7 @@ def test_a_column_is_known_or_a_setting_or_a_function(runs):
     chosen = ("last epoch", "seed by seed", "best epoch", "epochs", "augmentation")
     found = columns(paired.tabulate([DESIGN_A], *chosen, ("name", lambda recipe: recipe.title)))
     assert found == {
-        "last epoch": ["99.02\u00a0±\u00a00.02\u00a0(3)"],
+        "last epoch": ["99.02\u00a0±\u00a00.02 (3)"],
         "seed by seed": ["99.00, 99.04, 99.02"],
         "best epoch": ["99.18\u00a0±\u00a00.13"],
         "epochs": ["10"],

@@ -52,7 +52,7 @@ def mean_std(recipe: Recipe, digits: int = 2) -> str:
 
 def with_seeds(recipe: Recipe) -> str:
     """``mean_std`` and the number of seeds."""
-    return f"{mean_std(recipe)}\u00a0({len(last(recipe))})"
+    return f"{mean_std(recipe)} ({len(last(recipe))})"
 
 
 def image_error(recipe: Recipe) -> str:

@@ -26,6 +26,9 @@ from utils.support.paths import ROOT
 
 README, RESULTS = ROOT / "README.md", ROOT / "RESULTS.md"
 TEMPLATE = Path(__file__).with_name("RESULTS.template.md")  # the words around RESULTS' tables
+# What a page of 830 pixels has room for.
+FIELD = ("operation", "n_out", "ch_out", "kernel", "stride", "padding", "j_out", "r_out")
+LOG = ("Epoch", "LR", "Time", "TrainLoss", "TrainAcc", "ValLoss", "ValAcc")
 PLACE = re.compile(r"\{\{([\w-]+)\}\}")
 MARKER = re.compile(r"<!-- (?:begin|end):\S+ -->")
 # Between its markers one block of lines, with no blank one: anything else is somebody's text.
@@ -101,8 +104,8 @@ def results_sections() -> dict[str, str]:
         "frontier-sizes": frontier.sizes(),
         "frontier-longer": frontier.longer(),
         "summary": f"```text\n{models.summary(model)}\n```",
-        "receptive-field": receptive_field.table(model),
-        "training-log": results.history_of(first_run).table(),
+        "receptive-field": receptive_field.table(model).only(*FIELD),
+        "training-log": results.history_of(first_run).table().only(*LOG),
         "choices": choices.table(step.name for step in STEPS),
         "halves": studies.halves(),
         "square": studies.augmentation_by_schedule(),

@@ -70,13 +70,12 @@ def chain(measured: dict | None = None) -> Table:
     """From design A to the record, one change a row: what it brought in accuracy and in time."""
     measured, rows = measured or read(), []
     for before, recipe in zip((None, *SPEED), SPEED, strict=False):
-        parameters, macs, _ = size(recipe)
+        _, macs, _ = size(recipe)
         epoch = epoch_of(recipe, measured)
         rows.append(
             {
                 "step": recipe.title,
                 "the one change": in_words(difference(before, recipe)) if before else "",
-                "parameters": f"{parameters:,}",
                 "million MACs": f"{macs / 1e6:.2f}",
                 "last epoch": mean_std(estimate(first_seeds(recipe))).replace(" ", "\u00a0"),
                 DELTA: gap(before, recipe),
