@@ -39,12 +39,14 @@ def count(text: str) -> int:
 
 ARGUMENTS = {
     "name": {"help": "recipe"},
+    "recipe": {"nargs": "?", "help": "recipe (default: drawn by the date)"},
     "before": {"help": "recipe"},
     "after": {"help": "recipe"},
     "names": {"nargs": "*", "help": "recipes or notebooks (default: all)"},
     "recipes": {"nargs": "+", "help": "which"},
     "limit": {"type": count, "help": "parameters at most"},
     "--seeds": {"type": seeds, "help": "0-4 (the default; choose: 0) or 0,2,5"},
+    "--seed": {"type": int, "help": "one recorded seed (default: drawn by the date)"},
     "--try": {
         "dest": "tried",
         "action": "append",
@@ -60,6 +62,7 @@ ARGUMENTS = {
     "--repeats": {"type": count, "help": "turns (default 5; race: 3)"},
     "--batch-sizes": {"type": count, "nargs": "*", "default": [], "help": "besides each own"},
     "--record": {"action": "store_true", "help": "write the file in assets/ that the tables show"},
+    "--split": {"type": count, "default": 1, "help": "1 to choose on (default), 2 to confirm on"},
     "--trials": {"type": count, "default": 20, "help": "to add (default 20)"},
     "--in-place": {
         "action": "store_true",
@@ -92,6 +95,24 @@ def choose(name, tried, seeds, **options):
         raise ValueError("a setting is tried twice: list its values once, lr=0.05,0.1")
     validation.run(recipe, dict(values), seeds or [0], **options)
     print(choices.table([name]))
+
+
+def freeze(name):
+    """Say that a recipe is final, on committed validation runs, before its first test run."""
+    from utils.experiments import catalogue
+    from utils.lab.runs import protocol
+
+    path = protocol.freeze(catalogue.get(name))
+    print(f"{path}: commit it, then record: python -m utils.lab run {name}")
+
+
+def repeat(recipe, seed):
+    """Train a recorded run again and say whether it gives the same: repeat 01_skeleton --seed 0."""
+    from utils.lab.runs import repeat
+
+    found = repeat.repeat(*repeat.drawn(recipe, seed))
+    print(found)
+    return repeat.DIFFERENT in found
 
 
 def list_():
@@ -191,7 +212,8 @@ def notebooks(names, jobs, in_place):
 
 COMMANDS = {
     run: "names --seeds --folder --smoke --jobs --cluster --device --threads",
-    choose: "name --try --seeds --jobs --cluster --device --threads",
+    choose: "name --try --seeds --split --jobs --cluster --device --threads",
+    freeze: "name",
     list_: "",
     show: "name",
     compare: "before after",
@@ -200,6 +222,7 @@ COMMANDS = {
     race: "--repeats --record",
     search: "limit --trials",
     weights: "recipes",
+    repeat: "recipe --seed",
     notebooks: "names --jobs --in-place",
 }
 

@@ -9,7 +9,7 @@ from utils.experiments import catalogue
 from utils.experiments.recorded import BadResult
 from utils.experiments.steps import SKELETON
 from utils.lab.report import choices
-from utils.lab.runs import results, validation
+from utils.lab.runs import protocol, results, validation
 from utils.recipes import recipe_hash
 
 SHORT = SKELETON.variant("short", "Short", epochs=10)
@@ -21,7 +21,7 @@ def recorded(monkeypatch, tmp_path):
     monkeypatch.setattr(validation, "FOLDER", tmp_path)
     monkeypatch.setitem(catalogue.EXPERIMENTS, "short", catalogue.Experiment(SHORT))
 
-    def record(seed, last=(9900, 9910), edit=None, **changes):
+    def record(seed, last=(9900, 9910), edit=None, split=1, **changes):
         candidate = SHORT.variant(**changes)
         history = {
             "train_samples": 50_000,
@@ -32,11 +32,13 @@ def recorded(monkeypatch, tmp_path):
             "format": 3,
             "recipe": candidate.settings(),
             "seed": seed,
-            "data": "MNIST validation",
+            "data": "MNIST validation" + (" 2" if split == 2 else ""),
             "data_md5": data.MNIST_SUM,
             "history": history,
+            "finished": "2026-11-20T10:00:00+00:00",
         }
-        path = tmp_path / "short" / f"{recipe_hash(candidate)}-seed-{seed}.json"
+        stem = f"{recipe_hash(candidate)}{'-split-2' if split == 2 else ''}-seed-{seed}"
+        path = tmp_path / "short" / f"{stem}.json"
         results.write(result | (edit or {}), path)
         return path
 
@@ -48,8 +50,8 @@ def test_a_candidate_is_named_by_what_it_changes(recorded):
         recorded(seed, (correct, correct))
     recorded(0, lr=0.1)
     assert choices.table(["short"]).rows == [
-        ["short", "as chosen", "99.10 ± 0.10", "99.00, 99.20, 99.10"],
-        ["short", "lr: 0.05 → 0.1", "99.05", "99.05"],
+        ["short", "as chosen", "99.10 ± 0.10", "99.00, 99.20, 99.10", "3 of 3"],
+        ["short", "lr: 0.05 → 0.1", "99.05", "99.05", "1 of 1"],
     ]
     assert choices.table().rows == choices.table(["short"]).rows
 
@@ -57,6 +59,32 @@ def test_a_candidate_is_named_by_what_it_changes(recorded):
 def test_the_layout_in_memory_is_no_choice(recorded):
     recorded(0, channels_last=True)
     assert choices.frame(["short"]).tried.tolist() == ["as chosen"]
+
+
+def test_what_the_second_split_says_has_a_row_of_its_own(recorded):
+    recorded(0, (9900, 9900))
+    recorded(0, (9950, 9950), split=2)
+    found = choices.table(["short"]).rows
+    assert [row[1:3] for row in found] == [
+        ["as chosen", "99.00"],
+        ["as chosen (second split)", "99.50"],
+    ]
+
+
+def test_runs_after_the_first_test_run_are_told_from_those_before(recorded, monkeypatch):
+    for seed, hour in enumerate(("08", "12", "13")):
+        recorded(seed, edit={"finished": f"2026-11-20T{hour}:00:00+00:00"})
+    monkeypatch.setattr(protocol, "first_test", lambda recipe: "2026-11-20T10:00:00+00:00")
+    assert choices.frame(["short"]).before.tolist() == [True, False, False]
+    assert choices.table(["short"]).rows[0][-1] == "1 of 3"
+
+
+def test_the_runs_that_led_to_the_frontier_are_all_there():
+    """Each as it was sealed; a change is told against the network that most were held against."""
+    assert len(list(choices.EARLIER.glob("*/*.json"))) == 52
+    found = {row[0]: row[2:] for row in choices.earlier().rows}
+    assert found[choices.AS_HELD] == ["99.43 ± 0.06", "99.44, 99.39, 99.39, 99.52"]
+    assert found["activation: silu → relu"] == ["99.34 ± 0.01", "99.34, 99.35"]
 
 
 def test_stray_files_are_no_candidates(recorded):

@@ -169,6 +169,7 @@ def test_write_says_what_it_rewrote(short, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(readme, "results_sections", lambda: {"one": "| 1 |"})
     monkeypatch.setattr(readme.figures, "write", lambda: ["steps.png"])
     monkeypatch.setattr(results, "check_fresh", lambda: None)
+    monkeypatch.setattr(readme.seals, "audit", lambda images: [])
     readme.write()
     assert "rewritten: steps.png, README.md, RESULTS.md" in capsys.readouterr().out
     assert readme.README.read_text(encoding="utf-8") == short + "× ü\n"
@@ -176,3 +177,6 @@ def test_write_says_what_it_rewrote(short, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(readme.figures, "write", list)
     readme.write()
     assert "nothing" in capsys.readouterr().out
+    monkeypatch.setattr(readme.seals, "audit", lambda images: ["01_skeleton seed 1: no run"])
+    with pytest.raises(results.BadResult, match="01_skeleton seed 1: no run"):
+        readme.write()

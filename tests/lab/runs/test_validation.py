@@ -31,7 +31,7 @@ def watched(tmp_path, monkeypatch, few):
     monkeypatch.setattr(executors, "on_this_machine", grids.in_this_process)
     monkeypatch.setattr(data, "load", lambda *_: few)
     split = data.validation_split
-    monkeypatch.setattr(data, "validation_split", lambda images: split(images, 50))
+    monkeypatch.setattr(data, "validation_split", lambda images, part: split(images, 50, part=part))
     job.images_of.cache_clear()
     seen = []
     original = one.run
@@ -62,6 +62,16 @@ def test_choices_are_made_on_images_outside_the_test_set(watched, few, tmp_path)
     assert found == {(a, b, n) for a in tried["lr"] for b in tried["schedule"] for n in (0, 1)}
     assert choices.table(["short"]).rows[0][:2] == ["short", validation.AS_CHOSEN]
     assert len(choices.frame(["short"])) == 8
+
+
+def test_what_was_chosen_is_confirmed_on_other_images(watched, tmp_path):
+    validation.run(SHORT, {"lr": [0.05]}, [0], jobs=1)
+    validation.run(SHORT, {"lr": [0.05]}, [0], jobs=1, split=2)
+    first, second = ({image.tobytes() for image in s.test_images.numpy()} for s in watched)
+    assert len(first) == len(second) == 50 and not first & second
+    assert choices.frame(["short"]).split.tolist() == [1, 2]
+    with pytest.raises(ValueError, match="split=3 is neither 1, to choose on, nor 2"):
+        validation.run(SHORT, {}, [0], split=3)
 
 
 def test_a_candidate_that_diverges_is_named_and_the_others_are_recorded(watched):

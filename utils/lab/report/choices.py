@@ -13,10 +13,14 @@ from utils import data
 from utils.experiments import catalogue
 from utils.experiments.recorded import BadResult, read_sealed
 from utils.lab.report.intervals import estimate, mean_std
-from utils.lab.runs import validation
+from utils.lab.report.paired import in_a_row
+from utils.lab.runs import protocol, validation
 from utils.recipes import changed_settings, settings_hash
 from utils.support.tables import Table
 
+EARLIER = validation.FOLDER / "earlier"
+EARLIER_BASE = "b88d1b6f7917"
+AS_HELD = "(what the others change)"
 LAST = 5  # the judge averages over a fifth of the epochs: at a constant rate one is too noisy
 
 
@@ -24,20 +28,25 @@ def frame(names: Iterable[str] | None = None) -> pd.DataFrame:
     """Every recorded candidate of the recipes called ``names`` (default: all), a row each.
 
     Columns: ``recipe``; ``tried``, what the candidate changes of it, in words; ``seed``;
-    ``accuracy`` on the validation split in per cent, see ``judged``.
+    ``split``, 1 or 2, whose images are disjoint; ``accuracy`` on the held-out images in per cent,
+    see ``judged``; ``before``, whether the run ended before the recipe's first test run.
     """
     rows = []
     for name in names or catalogue.EXPERIMENTS:
         recipe = catalogue.recipe(name)
+        tested = protocol.first_test(recipe)
         for path in sorted((validation.FOLDER / name).glob("*.json")):
-            if re.fullmatch(r"[0-9a-f]{12}-seed-\d+", path.stem):
-                result = _read(path)
+            if found := re.fullmatch(r"[0-9a-f]{12}(?:-split-(\d))?-seed-\d+", path.stem):
+                split = int(found[1] or 1)
+                result = _read(path, split)
                 # How kernels lie in memory makes seconds, not accuracies.
                 alike = {"channels_last": recipe.channels_last}
                 changed = changed_settings(recipe.settings(), result["recipe"] | alike)
                 tried = changed or validation.AS_CHOSEN
-                rows.append((name, tried, result["seed"], judged(result)))
-    return pd.DataFrame(rows, columns=["recipe", "tried", "seed", "accuracy"])
+                before = tested is None or result["finished"] < tested
+                rows.append((name, tried, result["seed"], split, judged(result), before))
+    columns = ["recipe", "tried", "seed", "split", "accuracy", "before"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def judged(result: dict) -> float:
@@ -47,23 +56,59 @@ def judged(result: dict) -> float:
     return 100 * mean(correct[-max(1, len(correct) // LAST) :]) / history["test_samples"]
 
 
-def _read(path: Path) -> dict:
+def _read(path: Path, split: int) -> dict:
     """A recorded candidate; ``BadResult`` where the file is anything else."""
     result = read_sealed(path)
+    name = "MNIST validation" + (f" {split}" if split > 1 else "")
     history, hashed = result["history"], settings_hash(result["recipe"])
     samples = history["train_samples"], history["test_samples"]
-    found = (result["data"], result["data_md5"], samples, f"{hashed}-seed-{result['seed']}")
-    expected = ("MNIST validation", data.MNIST_SUM, validation.SAMPLES, path.stem)
+    stem = f"{hashed}{validation.SPLITS[split]}-seed-{result['seed']}"
+    found = (result["data"], result["data_md5"], samples, stem)
+    expected = (name, data.MNIST_SUM, validation.SAMPLES, path.stem)
     if found != expected:
         raise BadResult(f"{path} holds {found}, expected {expected}. Move it to another folder.")
     return result
 
 
 def table(names: Iterable[str] | None = None) -> Table:
-    """Every candidate, as its difference from the recipe it was a candidate for."""
+    """Every candidate, as its difference from the recipe it was a candidate for.
+
+    The last column says how many of its runs ended before the recipe's first test run; those
+    after it confirm, and choose nothing.
+    """
     rows = []
     for name in names or catalogue.EXPERIMENTS:
-        for tried, runs in frame([name]).sort_values("seed").groupby("tried").accuracy:
-            overall = mean_std(estimate(runs)) if len(runs) > 1 else f"{runs.iloc[0]:.2f}"
-            rows.append([name, tried, overall, ", ".join(f"{value:.2f}" for value in runs)])
-    return Table(["recipe", "tried", "validation accuracy", "seed by seed"], rows)
+        found = frame([name]).sort_values("seed")
+        for (tried, split), runs in found.groupby(["tried", "split"]):
+            what = tried if split == 1 else f"{tried} (second split)"
+            rows.append([name, what, _summary(runs.accuracy), in_a_row(runs.accuracy)])
+            rows[-1].append(f"{runs.before.sum()} of {len(runs)}")
+    columns = ["recipe", "tried", "validation accuracy", "seed by seed", "before the first test"]
+    return Table(columns, rows)
+
+
+def _summary(values: pd.Series) -> str:
+    return mean_std(estimate(values)) if len(values) > 1 else f"{values.iloc[0]:.2f}"
+
+
+def earlier() -> Table:
+    """The runs that led to the frontier's recipes, on networks that were given up.
+
+    They had been deleted, and are back from git's history in assets/choices/earlier. Each row is
+    what a candidate changes of the one that most others were held against.
+    """
+    runs = [read_sealed(path) for path in sorted(EARLIER.glob("*/*.json"))]
+    base = next(run["recipe"] for run in runs if settings_hash(run["recipe"]) == EARLIER_BASE)
+    found = pd.DataFrame(
+        {
+            "epochs": run["recipe"]["epochs"],
+            "tried": changed_settings(base, run["recipe"] | {"epochs": base["epochs"]}),
+            "accuracy": judged(run),
+        }
+        for run in runs
+    )
+    rows = [
+        [tried or AS_HELD, epochs, _summary(of.accuracy), in_a_row(of.accuracy)]
+        for (epochs, tried), of in found.groupby(["epochs", "tried"])
+    ]
+    return Table(["changed", "epochs", "validation accuracy", "seed by seed"], rows)

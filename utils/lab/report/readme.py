@@ -10,15 +10,24 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from utils import models, receptive_field
+from utils import data, models, receptive_field
 from utils.experiments import catalogue
 from utils.experiments.frontier import FRONTIER
 from utils.experiments.speed import SPEEDRUN
 from utils.experiments.steps import STEPS, previous
-from utils.lab.report import choices, designs, figures, frontier, speed, steps, studies
+from utils.lab.report import (
+    choices,
+    designs,
+    figures,
+    frontier,
+    replication,
+    speed,
+    steps,
+    studies,
+)
 from utils.lab.report.intervals import estimate, mean_std, p_value
 from utils.lab.report.paired import last, overall_gap, parameters
-from utils.lab.runs import results
+from utils.lab.runs import results, seals
 from utils.lab.timing import recorded
 from utils.recipes import build_model
 from utils.support.files import write_text
@@ -107,6 +116,8 @@ def results_sections() -> dict[str, str]:
         "receptive-field": receptive_field.table(model).only(*FIELD),
         "training-log": results.history_of(first_run).table().only(*LOG),
         "choices": choices.table(step.name for step in STEPS),
+        "earlier": choices.earlier(),
+        "replication": replication.table(),
         "halves": studies.halves(),
         "square": studies.augmentation_by_schedule(),
         "engines": studies.engines(),
@@ -162,9 +173,12 @@ def pages() -> dict[Path, str]:
 def write() -> None:
     """Rewrite the pages and the figures that have changed, and say which did.
 
-    Raises ``BadResult`` where a recorded run is stale.
+    Raises ``BadResult`` where a recorded run is stale or could not have been made.
     """
     results.check_fresh()
+    images = data.load()
+    if reasons := seals.audit(images if images.is_mnist else None):
+        raise results.BadResult("\n".join(reasons))
     made = pages()
     changed = figures.write()
     for path, text in made.items():

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from utils.experiments import catalogue
 from utils.experiments.recorded import path_of, read_sealed
-from utils.lab.runs import executors, fingerprint, results
+from utils.lab.runs import executors, fingerprint, protocol, results
 from utils.lab.runs.job import TOPIC, Job, images_of, make
 from utils.lab.runs.progress import Progress
 from utils.smoke import smaller
@@ -38,10 +38,10 @@ def run(
 
     ``jobs`` processes (default: one per core), or at most so many workers of the Dask cluster at
     the address ``cluster``; ``threads`` CPU threads a run, on ``device``. ``smoke`` cuts each run
-    down to seconds, for trying the machinery, and needs a folder of its own. Raises
-    ``ValueError`` for a name or a size that cannot be and ``BadResult`` where a recorded
-    file is unusable, before anything is trained, and ``RuntimeError`` at the end, with each
-    reason, where runs failed.
+    down to seconds, for trying the machinery, and needs a folder of its own. Before anything is
+    trained, raises ``ValueError`` for a name or a size that cannot be and for a recipe that is not
+    frozen (see ``protocol``), and ``BadResult`` where a recorded file is unusable; at the end
+    ``RuntimeError``, with each reason, where runs failed.
     """
     folder = Path(folder)
     if smoke and folder.resolve() == results.FOLDER:
@@ -54,6 +54,8 @@ def run(
             "its recipe is final and stands in catalogue.EXPERIMENTS"
         )
     recipes = [catalogue.recipe(name) for name in names]
+    if folder.resolve() == results.FOLDER:
+        protocol.check_frozen(recipes)
     recipes = [smaller(recipe) for recipe in recipes] if smoke else recipes
     images = "smoke" if smoke else "mnist"
     todo = (

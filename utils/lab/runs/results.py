@@ -91,7 +91,18 @@ def _damage(result: dict) -> str:
         f"its {name}: {one}, by its history and recipe {other}"
         for name, one, other in zip(names, said, counted, strict=True)
         if one != other
-    )
+    ) or _impossible(result["misclassified"], samples)
+
+
+def _impossible(wrong: dict, samples: int) -> str:
+    """Why no run can have given these mistakes; empty where one can."""
+    indices, digits = wrong["indices"], set(range(10))
+    if len(set(indices)) < len(indices) or not set(indices) <= set(range(samples)):
+        return f"its mistakes are not of different images of 0 to {samples - 1:,}"
+    answers = zip(wrong["labels"], wrong["predictions"], strict=True)
+    if not all({*pair} <= digits and len({*pair}) == 2 for pair in answers):
+        return "a mistake's label or answer is no digit, or the two are one"
+    return ""
 
 
 def stale(result: dict, recipe: Recipe) -> str:

@@ -1,7 +1,8 @@
 """Open numbers, chosen on a validation split.
 
 Every candidate, a recipe with some settings replaced, trains on 50,000 of the 60,000 training
-images and is judged on the other 10,000; the test images never enter such a run.
+images and is judged on the other 10,000; the test images never enter such a run. What is chosen
+on one split is confirmed on a second, which holds out 10,000 others.
 """
 
 from __future__ import annotations
@@ -10,14 +11,14 @@ import dataclasses
 from itertools import product
 from typing import get_args, get_type_hints
 
-from utils.lab.runs import grid
+from utils.lab.runs import grid, protocol
 from utils.lab.runs.job import Job
 from utils.recipes import Recipe, changed_settings, formatted, recipe_hash
 from utils.support.lookup import look_up
-from utils.support.paths import ASSETS
 
-FOLDER = ASSETS / "choices"
+FOLDER = protocol.CHOICES
 SAMPLES = (50_000, 10_000)  # what a candidate trains on and is judged on
+SPLITS = {1: "", 2: "-split-2"}  # and what a file's name says of it
 AS_CHOSEN = "as chosen"  # the candidate that differs in nothing
 
 
@@ -57,12 +58,19 @@ def run(
     cluster: str | None = None,
     threads: int = 1,
     device: str = "cpu",
+    split: int = 1,
 ) -> None:
-    """Record every candidate with every seed, where missing (see ``grid.run``)."""
+    """Record every candidate with every seed, where missing (see ``grid.run``).
+
+    ``split`` says which 10,000 images are held out: 1 to choose, 2 to confirm.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"split={split} is neither 1, to choose on, nor 2, to confirm on")
     todo = []
     for seed, candidate in product(seeds, candidates(recipe, tried)):
         changed = changed_settings(recipe.settings(), candidate.settings()) or AS_CHOSEN
         name = f"{recipe.name} {changed} seed {seed}"
-        path = FOLDER / recipe.name / f"{recipe_hash(candidate)}-seed-{seed}.json"
-        todo.append(Job(name, candidate, seed, "validation", threads, path, device))
+        path = FOLDER / recipe.name / f"{recipe_hash(candidate)}{SPLITS[split]}-seed-{seed}.json"
+        images = "validation" if split == 1 else f"validation {split}"
+        todo.append(Job(name, candidate, seed, images, threads, path, device))
     grid.record(todo, jobs, cluster)

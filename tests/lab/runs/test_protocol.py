@@ -1,0 +1,148 @@
+"""Evidence before the test set: a freeze is refused too late or too early, and so is a run."""
+
+import json
+import subprocess
+
+import pytest
+
+from utils.experiments import catalogue, recorded
+from utils.experiments.record import Experiment
+from utils.experiments.steps import SKELETON
+from utils.lab.runs import grid, protocol, results, seals
+from utils.recipes import recipe_hash
+
+NEW = SKELETON.variant("new", "New", lr=0.03)
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    """A repository of its own, and a function that commits all there is in it."""
+
+    def git(*arguments):
+        identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        command = ["git", "-C", str(tmp_path), *identity, *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    def commit():
+        git("add", "-A")
+        git("commit", "--quiet", "--allow-empty", "-m", "all")
+        return git("rev-parse", "HEAD")
+
+    git("init", "--quiet")
+    monkeypatch.setattr(protocol, "ROOT", tmp_path)
+    monkeypatch.setattr(protocol, "FREEZES", tmp_path / "freezes")
+    monkeypatch.setattr(protocol, "CHOICES", tmp_path / "choices")
+    monkeypatch.setitem(catalogue.EXPERIMENTS, "new", Experiment(NEW))
+    commit()
+    return commit
+
+
+def choose(tmp_path, recipe=NEW):
+    path = tmp_path / "choices" / "new" / f"{recipe_hash(recipe)}-seed-0.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("{}", encoding="utf-8")
+
+
+def test_a_recipe_is_frozen_on_committed_evidence_alone(repository, tmp_path):
+    experiment = catalogue.get("new")
+    with pytest.raises(
+        protocol.NotFrozen, match=r"no validation run of new as it is: .*choose new"
+    ):
+        protocol.freeze(experiment)
+    choose(tmp_path)
+    with pytest.raises(protocol.NotFrozen, match=r"commit choices/new/.*-seed-0\.json first"):
+        protocol.freeze(experiment)
+    repository()
+    path = protocol.freeze(experiment)
+    frozen = json.loads(path.read_text(encoding="utf-8"))
+    assert frozen["recipe_hash"] == recipe_hash(NEW) and len(frozen["runs"]) == 1
+
+
+def test_a_test_run_needs_a_commit_with_the_freeze_and_its_evidence(repository, tmp_path):
+    choose(tmp_path)
+    before = repository()
+    path = protocol.freeze(catalogue.get("new"))
+    assert "freezes/new.json is not in commit" in protocol.missing(NEW, before)
+    with pytest.raises(protocol.NotFrozen, match="freeze new"):
+        protocol.check_frozen([NEW])
+    after = repository()
+    assert protocol.missing(NEW, after) == ""
+    protocol.check_frozen([NEW, SKELETON])
+    assert "not in commit" in protocol.missing(NEW, before), "that commit stays without"
+    changed = NEW.variant("new", "New", lr=0.04)
+    assert "frozen with other settings" in protocol.missing(changed, after)
+    content = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(content | {"runs": ["choices/new/more.json"]}), encoding="utf-8")
+    assert "choices/new/more.json" in protocol.missing(NEW, repository())
+
+
+def test_a_recipe_that_was_tested_is_not_frozen_any_more(repository, tmp_path, monkeypatch):
+    choose(tmp_path)
+    repository()
+    monkeypatch.setattr(protocol, "first_test", lambda recipe: "2026-11-20T10:00:00+00:00")
+    with pytest.raises(protocol.NotFrozen, match="new was tested on 2026-11-20T10"):
+        protocol.freeze(catalogue.get("new"))
+
+
+def test_a_run_that_tables_show_asks_for_the_freeze(repository):
+    with pytest.raises(protocol.NotFrozen, match=r"new\.json is not in commit HEAD"):
+        grid.run(["new"], [0], folder=results.FOLDER)
+    assert not recorded.path_of(NEW, 0).exists()
+
+
+def test_every_reported_recipe_is_older_than_the_rule_or_frozen():
+    named = {known.name for known in catalogue.EXPERIMENTS.values() if not known.draft}
+    frozen = {path.stem for path in protocol.FREEZES.glob("*.json")}
+    assert named <= {*protocol.first_records()} | frozen
+
+
+def test_no_record_is_older_than_the_first_test_run_on_record():
+    for name, known in protocol.first_records().items():
+        recipe = catalogue.recipe(name)
+        for run in results.recorded(recipe).values():
+            assert known["first_test"] <= run["finished"], name
+        assert protocol.first_test(recipe) == known["first_test"]
+
+
+# --------------------------------------------------------------------------- seals
+
+
+def test_the_recorded_runs_are_possible_and_none_stands_twice(mnist):
+    assert seals.audit(mnist) == []
+
+
+@pytest.fixture
+def two(monkeypatch):
+    """Two recorded runs of step 01, to be edited; no others."""
+    runs = results.recorded(SKELETON)
+    kept = {seed: json.loads(json.dumps(runs[seed])) for seed in (0, 1)}
+    known = {"01_skeleton": catalogue.get("01_skeleton")}
+    monkeypatch.setattr(catalogue, "EXPERIMENTS", known)
+    monkeypatch.setattr(results, "recorded", lambda recipe: kept)
+    monkeypatch.setattr(protocol, "in_history", lambda commit: commit != "0123456789ab")
+    return kept
+
+
+def test_one_run_filed_as_two_is_refused(two):
+    assert seals.audit() == []
+    two[1] |= {"history": two[0]["history"]}
+    assert seals.audit() == ["01_skeleton seed 1 has the history of seed 0: one run, filed twice"]
+
+
+def test_a_commit_that_does_not_exist_is_refused(two):
+    two[1]["git_commit"] = "0123456789ab"
+    assert seals.audit() == ["01_skeleton seed 1: its commit 0123456789ab is not in the history"]
+
+
+def test_labels_of_another_set_are_refused(two, mnist):
+    wrong = two[0]["misclassified"]["labels"]
+    wrong[0] = (wrong[0] + 1) % 10
+    reason = "01_skeleton seed 0: the labels of its mistakes are not MNIST's"
+    assert seals.audit(mnist) == [reason]
+
+
+def test_a_shallow_history_tells_nothing_of_commits(repository, tmp_path):
+    assert not protocol.in_history("0123456789ab")
+    (tmp_path / ".git" / "shallow").write_text("", encoding="utf-8")
+    with pytest.raises(OSError, match="git fetch --unshallow"):
+        protocol.in_history("0123456789ab")

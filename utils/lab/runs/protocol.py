@@ -1,0 +1,110 @@
+"""Evidence first: what decides a recipe is committed, and then its first test run is made.
+
+``freeze`` writes assets/freezes/NAME.json, which says that a recipe is final and lists the
+validation runs behind it. A run on the test set holds the commit it was made with; that commit must
+hold the freeze and the runs it lists. Recipes whose first test run is older than this rule are in
+assets/first_records.json (``tools/first_records.py`` makes it from git's history), with the time of
+that run: the tables of choices say which validation runs came before it and which after.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import subprocess
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from utils.experiments.record import Experiment
+from utils.experiments.recorded import read_sealed, seeds_of
+from utils.recipes import Recipe, recipe_hash
+from utils.support.files import write_json
+from utils.support.paths import ASSETS, ROOT
+
+CHOICES, FREEZES = ASSETS / "choices", ASSETS / "freezes"
+FIRST = ASSETS / "first_records.json"
+
+
+class NotFrozen(ValueError):
+    """A recipe is not ready for the test set; the message says what is missing."""
+
+
+@functools.cache
+def first_records() -> dict[str, dict]:
+    """What git's history holds of recipes older than the freezes, by name.
+
+    ``first_test`` is when their first test run ended; ``machine`` and ``last``, the accuracies of
+    the last epoch by seed, are those of the records that stood before all were made again.
+    """
+    return json.loads(FIRST.read_text(encoding="utf-8"))
+
+
+def first_test(recipe: Recipe) -> str | None:
+    """When the first run of ``recipe`` on the test set ended (ISO, UTC); ``None`` for none."""
+    times = [read_sealed(path)["finished"] for path in seeds_of(recipe).values()]
+    if known := first_records().get(recipe.name):
+        times.append(known["first_test"])
+    return min(times, default=None)
+
+
+def freeze(experiment: Experiment) -> Path:
+    """Write the freeze of ``experiment``; ``NotFrozen`` where it is too late or too early for it.
+
+    Its validation runs must be committed, none may be missing, and there must be no test run.
+    """
+    recipe = experiment.recipe
+    if when := first_test(recipe):
+        raise NotFrozen(f"{recipe.name} was tested on {when}: a freeze comes before. Rename it")
+    runs = sorted((CHOICES / recipe.name).glob("*.json"))
+    chosen = [run for run in runs if run.name.startswith(recipe_hash(recipe))]
+    if not chosen:
+        raise NotFrozen(
+            f"no validation run of {recipe.name} as it is: python -m utils.lab choose {recipe.name}"
+        )
+    listed = [run.relative_to(ROOT).as_posix() for run in runs]
+    if loose := [name for name in listed if not _committed("HEAD", name)]:
+        raise NotFrozen(f"commit {', '.join(loose)} first: the evidence comes before the freeze")
+    path = FREEZES / f"{recipe.name}.json"
+    time = datetime.now(UTC).isoformat(timespec="seconds")
+    write_json({"recipe_hash": recipe_hash(recipe), "time": time, "runs": listed}, path)
+    return path
+
+
+def check_frozen(recipes: Iterable[Recipe]) -> None:
+    """Raise ``NotFrozen`` where the checked-out commit is not ready for a test run of these."""
+    if reasons := [reason for recipe in recipes if (reason := missing(recipe, "HEAD"))]:
+        raise NotFrozen("; ".join(reasons))
+
+
+def missing(recipe: Recipe, commit: str) -> str:
+    """What ``commit`` lacks of the evidence for a test run of ``recipe``; empty for nothing."""
+    if recipe.name in first_records():
+        return ""
+    path = FREEZES / f"{recipe.name}.json"
+    name = path.relative_to(ROOT).as_posix()
+    if not _committed(commit, name):
+        return f"{name} is not in commit {commit}: python -m utils.lab freeze {recipe.name}"
+    frozen = json.loads(path.read_text(encoding="utf-8"))
+    if frozen["recipe_hash"] != recipe_hash(recipe):
+        return f"{recipe.name} was frozen with other settings: give the changed recipe a new name"
+    loose = [run for run in frozen["runs"] if not _committed(commit, run)]
+    return f"commit {commit} lacks {', '.join(loose)}" if loose else ""
+
+
+def _committed(commit: str, name: str) -> bool:
+    return _git("cat-file", "-e", f"{commit}:{name}") == 0 and not _git(
+        "diff", "--quiet", commit, "--", name
+    )
+
+
+def in_history(commit: str) -> bool:
+    """Whether ``commit`` is an ancestor of what is checked out; ``OSError`` if git cannot tell."""
+    if not (ROOT / ".git").exists() or (ROOT / ".git" / "shallow").exists():
+        raise OSError(f"{ROOT} has not its whole history: git fetch --unshallow")
+    return _git("merge-base", "--is-ancestor", commit, "HEAD") == 0
+
+
+def _git(*arguments: str) -> int:
+    command = ["git", "-C", str(ROOT), *arguments]
+    return subprocess.run(command, capture_output=True).returncode

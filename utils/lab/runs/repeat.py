@@ -1,0 +1,62 @@
+"""A recorded run made again: the same numbers, other rounding, or something else?"""
+
+from __future__ import annotations
+
+import datetime
+import random
+
+from utils.experiments import catalogue
+from utils.experiments.recorded import BadResult
+from utils.lab.runs import one, results
+from utils.lab.runs.job import images_of
+from utils.recipes import Recipe
+from utils.support import machine
+
+EQUAL, ROUNDS, DIFFERENT = "equal", "rounds otherwise", "different"
+COUNTS = ("train_correct", "test_correct")  # of every epoch
+NEAR = 0.3  # points; other rounding moves a last epoch about as far as another seed does
+
+
+def drawn(name: str | None = None, seed: int | None = None) -> tuple[Recipe, int]:
+    """The recipe called ``name`` and ``seed``; what is ``None`` is drawn by the week's date.
+
+    Whoever runs this in one week repeats the same run. Raises ``ValueError`` for a seed that is
+    not recorded.
+    """
+    year, week, _ = datetime.date.today().isocalendar()
+    draw = random.Random(f"{year}-{week}")
+    recipe = catalogue.recipe(name or draw.choice(sorted(catalogue.EXPERIMENTS)))
+    seeds = sorted(results.recorded(recipe))
+    if seed is None:
+        seed = draw.choice(seeds)
+    if seed not in seeds:
+        raise ValueError(f"{recipe.name} has no recorded seed {seed}: choose one of {seeds}")
+    return recipe, seed
+
+
+def repeat(recipe: Recipe, seed: int) -> str:
+    """Train it again on MNIST, as it was recorded, and say what came out."""
+    recorded = results.recorded(recipe)[seed]
+    with machine.cpu_threads(recorded["threads"]):
+        again = one.run(recipe, seed, images_of("mnist"), recorded["device"])
+    return f"{recipe.name} seed {seed}: {verdict(recorded, again)}"
+
+
+def verdict(recorded: dict, again: dict) -> str:
+    """``equal`` where every count is; else whether rounding explains it, with both accuracies.
+
+    It may where processor or versions differ (a record without a processor says nothing of it) and
+    both end near each other. Raises ``BadResult`` where the two are not of one recipe and seed.
+    """
+    for key in ("recipe_hash", "seed", "data_md5"):
+        if recorded[key] != again[key]:
+            raise BadResult(f"{key}: {recorded[key]} was recorded, {again[key]} is compared")
+    counts = [[run["history"][part] for part in COUNTS] for run in (recorded, again)]
+    if counts[0] == counts[1]:
+        return EQUAL
+    before, now = recorded["test_accuracy_last"], again["test_accuracy_last"]
+    ends = f"{before:.2f} was recorded, {now:.2f} came out"
+    same = all(recorded.get(key) == again[key] for key in ("processor", "versions"))
+    if same or abs(now - before) > NEAR:
+        return f"{DIFFERENT}: {ends}"
+    return f"{ROUNDS} (another processor, or other versions): {ends}"

@@ -1,0 +1,50 @@
+"""What the recorded runs must be together: each one possible, none of them twice.
+
+A checksum shows that a file was edited, not that its content was ever a run. ``audit`` asks what
+only the whole can tell; ``results.read`` asks each file for what it can tell alone.
+"""
+
+from __future__ import annotations
+
+import json
+
+from utils import data
+from utils.experiments import catalogue
+from utils.lab.runs import protocol, results
+
+
+def audit(images: data.ImageSet | None = None) -> list[str]:
+    """Why recorded runs are refused, a sentence each; empty where they all stand.
+
+    ``images``, the full MNIST, tells whether the labels of the mistakes are its own. Where git has
+    not the whole history, nothing is said of commits.
+    """
+    reasons = []
+    for name, experiment in catalogue.EXPERIMENTS.items():
+        histories: dict[str, int] = {}
+        for seed, run in results.recorded(experiment.recipe).items():
+            what = f"{name} seed {seed}"
+            numbers = {key: run["history"][key] for key in run["history"] if key != "seconds"}
+            twin = histories.setdefault(json.dumps(numbers), seed)
+            if twin != seed:
+                reasons.append(f"{what} has the history of seed {twin}: one run, filed twice")
+            if images is not None and (why := _other_labels(run, images)):
+                reasons.append(f"{what}: {why}")
+            if why := _commit(run["git_commit"], experiment):
+                reasons.append(f"{what}: {why}")
+    return reasons
+
+
+def _other_labels(run: dict, images: data.ImageSet) -> str:
+    wrong = run["misclassified"]
+    theirs = images.test_labels[wrong["indices"]].tolist() if wrong["indices"] else []
+    return "" if theirs == wrong["labels"] else "the labels of its mistakes are not MNIST's"
+
+
+def _commit(commit: str, experiment: catalogue.Experiment) -> str:
+    try:
+        if not protocol.in_history(commit):
+            return f"its commit {commit} is not in the history"
+    except OSError:
+        return ""
+    return protocol.missing(experiment.recipe, commit)
