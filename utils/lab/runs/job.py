@@ -86,7 +86,7 @@ def make(job: Job) -> dict | str:
                 job.device,
                 verbose=False,
                 after_epoch=tell,
-                keep_network=job.images == "mnist",
+                keep_network=not job.images.startswith("validation"),
             )
         except Exception as error:
             return f"{type(error).__name__}: {error}"
