@@ -102,5 +102,5 @@ COMMON_EXPERIMENTS = tuple(
     Experiment(recipe, target=_TARGETS.get(letter), seeds=5 if letter in _TARGETS else 3)
     for letter, recipe in COMMONS.items()
 )
-AS_B4_SAYS = Experiment(DESIGN_B4, stage("B4"), seeds=5)
+AS_B4_SAYS = Experiment(DESIGN_B4, stage("B4"), seeds=10)
 EXPERIMENTS = (*OWN, AS_B4_SAYS, *COMMON_EXPERIMENTS)
