@@ -16,7 +16,7 @@ from matplotlib.text import Text
 from PIL import Image, ImageChops
 
 from utils import plots
-from utils.lab.report import designs, frontier, speed, steps
+from utils.lab.report import designs, frontier, speed, steps, strip
 from utils.recipes import build_model
 from utils.support.files import replacing
 from utils.support.paths import ASSETS
@@ -24,6 +24,7 @@ from utils.support.paths import ASSETS
 FOLDER = ASSETS / "figures"
 FIGURES = {
     "steps.png": steps.picture,
+    "notebooks.png": strip.picture,
     "curves.png": steps.curves_picture,
     "misclassified.png": steps.mistakes_picture,
     "network.png": lambda: plots.network(build_model(steps.BEST)),
