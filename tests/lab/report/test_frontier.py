@@ -37,13 +37,13 @@ def test_the_smallest_that_is_enough_is_the_smallest(sized, monkeypatch):
     # 5,000 average 99.41 with an error of 0.007: p is 0.12, and 0.01 is asked for.
     assert frontier.smallest() is FRONTIER[8000]
     size = f"{parameters(FRONTIER[8000]):,}"
-    claim = f"of 6 sizes shown to average 99.40 % (p < 0.001, 5 seeds) has {size} parameters; "
+    claim = f"of 6 sizes shown to average 99.40 %: {size} parameters (p < 0.001); "
     assert claim in frontier.finding()
     assert columns(frontier.sizes())["at least 99.40"][2:4] == [
         "not shown (p = 0.12)",
         "yes (p < 0.001)",
     ]
-    assert frontier.finding().endswith(" average 99.72 %")
+    assert frontier.finding().endswith(": 99.72 %")
     monkeypatch.setattr(frontier, "ENOUGH", 99.99)
     assert frontier.smallest() is None
     assert "None of 6 sizes is shown to average 99.99 %;" in frontier.finding()

@@ -50,7 +50,7 @@ def table() -> Table:
     def ends(recipe: Recipe) -> str:
         return paired.in_a_row(last(recipe).agg(["min", "max"]))
 
-    return tabulate(
+    made = tabulate(
         limits,
         ("fewer than", lambda recipe: f"{limits[recipe]:,}"),
         ("network", lambda recipe: f"`{recipe.stages}`"),
@@ -61,6 +61,7 @@ def table() -> Table:
         ("target", lambda recipe: f"≥ {target(recipe):.2f}"),
         ("shown", lambda recipe: verdict(estimate(last(recipe)), target(recipe))),
     )
+    return noted(made)
 
 
 def sizes() -> Table:
@@ -221,10 +222,9 @@ def smallest() -> Recipe | None:
 
 def finding() -> str:
     """The frontier in one line."""
-    text = f"{parameters(LARGEST):,} average {last(LARGEST).mean():.2f} %"
+    text = f"{parameters(LARGEST):,}: {last(LARGEST).mean():.2f} %"
     if (recipe := smallest()) is None:
         return f"None of {len(FRONTIER)} sizes is shown to average {ENOUGH:.2f} %; {text}"
-    found = estimate(last(recipe))
-    how = f"{p_value(found.p_at_least(ENOUGH))}, {found.n} seeds"
-    first = f"The smallest of {len(FRONTIER)} sizes shown to average {ENOUGH:.2f} % ({how})"
-    return f"{first} has {parameters(recipe):,} parameters; {text}"
+    p = p_value(estimate(last(recipe)).p_at_least(ENOUGH))
+    first = f"Smallest of {len(FRONTIER)} sizes shown to average {ENOUGH:.2f} %"
+    return f"{first}: {parameters(recipe):,} parameters ({p}); {text}"

@@ -183,7 +183,7 @@ def engines() -> Table:
         equal = f"{'yes' if p < 0.05 else 'not shown'} ({p_value(p)})"
         rows.append([*cells, Difference(change), equal])
     columns = ["trained", "albumentations, image by image", "batched tensors", DELTA]
-    return Table([*columns, f"equivalent within {MARGIN}"], rows)
+    return noted(Table([*columns, f"equivalent within {MARGIN}"], rows))
 
 
 def best_minus_last() -> pd.DataFrame:
