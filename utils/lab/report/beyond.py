@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
+from textwrap import fill
 
 import pandas as pd
 import seaborn as sns
@@ -31,6 +32,7 @@ ROWS = {
     "mean of the fifteen": CORRUPTIONS,
     "UCI digits": ["uci"],
 }
+CORRUPTION_ROWS = [name for name, sets in ROWS.items() if sets[0] in CORRUPTIONS][:-1]
 TO_MEASURE = "Nothing is measured yet: python -m utils.lab beyond"
 
 
@@ -145,8 +147,8 @@ def severity_picture(recipes: Sequence[Recipe] = STEPS) -> Figure:
         cell.get_legend().remove()
     axes.flat[-1].axis("off")
     axes.flat[-1].legend(handles, labels, frameon=False, loc="center")
-    finding = "How far digits may be turned, moved, scaled, made noisy, thin or thick"
-    return plot_style.title(figure, f"{finding} (mean and standard deviation over seeds)")
+    finding = "Read while it is turned, moved, scaled, made noisy, thinner or thicker"
+    return plot_style.title(figure, f"{finding}\n(mean and standard deviation over seeds)")
 
 
 def picture(recipes: Iterable[Recipe] = STEPS) -> Figure:
@@ -156,7 +158,9 @@ def picture(recipes: Iterable[Recipe] = STEPS) -> Figure:
         return nothing()
     means = pd.DataFrame(
         {
-            label(recipe): {name: table[sets].mean(axis=None) for name, sets in ROWS.items()}
+            fill(label(recipe), 16): {
+                name: table[sets].mean(axis=None) for name, sets in ROWS.items()
+            }
             for recipe, table in found.items()
         }
     )
@@ -166,9 +170,10 @@ def picture(recipes: Iterable[Recipe] = STEPS) -> Figure:
     axes.set(xlabel="", ylabel="")
     axes.tick_params(rotation=0)
     axes.grid(False)
-    lowest, highest = means.loc["mean of the fifteen"].agg(["idxmin", "idxmax"])
-    finding = f"Mean over fifteen corruptions: from {lowest} to {highest}"
-    return plot_style.title(figure, f"{finding} (accuracy in %, mean over seeds)")
+    low, high = means.loc["mean of the fifteen"].agg(["min", "max"])
+    hardest = means.loc[CORRUPTION_ROWS].mean(axis=1).idxmin()
+    finding = f"Corrupted digits: {low:.1f} to {high:.1f} % are read on average; least of all in "
+    return plot_style.title(figure, f"{finding}{hardest} (mean over seeds)")
 
 
 def nothing() -> Figure:
