@@ -52,3 +52,5 @@ def test_a_digit_that_is_not_there_is_said(digits):
     assert isinstance(ones, ImageSet)
     with pytest.raises(ValueError, match="digit=3: MNIST-5k tests none of that label"):
         corruption_plots.severities(ones, digit=3)
+    with pytest.raises(ValueError, match="digit=2: MNIST-5k tests none of that label"):
+        corruption_plots.corruptions(ones)

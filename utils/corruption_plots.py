@@ -15,21 +15,23 @@ from utils.other_digits import uci_digits
 from utils.plot_style import GREY
 from utils.support import checks
 
-SIDE_BY_SIDE = 5  # digits of one corruption; two corruptions lie in a row
+SHOWN = (2, 3, 4, 7, 8)  # under each corruption; two corruptions lie in a row
 
 
 def corruptions(digits: ImageSet, seed: int = 0) -> Figure:
-    """Five test digits under each of ``CORRUPTIONS``, two of them a row; the first are clean."""
-    few = digits.subset(1, 2 * SIDE_BY_SIDE)
-    few = _first(few, [int((few.test_labels == digit).nonzero()[0]) for digit in (2, 3, 4, 7, 8)])
+    """Five test digits under each of ``CORRUPTIONS``, two of them a row; the first are clean.
+
+    Raises ``ValueError`` where the test half lacks one of them.
+    """
+    few = _firsts(digits, SHOWN)
     blocks = [("clean", few.test_images)]
     blocks += [(name, corrupted(few, name, seed).test_images) for name in CORRUPTIONS]
     rows = -(-len(blocks) // 2)
-    figure, axes = plot_style.figure(rows, 2 * SIDE_BY_SIDE + 1, height=0.78 * rows + 0.5)
+    figure, axes = plot_style.figure(rows, 2 * len(SHOWN) + 1, height=0.78 * rows + 0.5)
     for number, (name, images) in enumerate(blocks):
-        start = number % 2 * (SIDE_BY_SIDE + 1)
-        _row(axes[number // 2, start : start + SIDE_BY_SIDE], name, images)
-    for cell in axes[:, SIDE_BY_SIDE]:
+        start = number % 2 * (len(SHOWN) + 1)
+        _row(axes[number // 2, start : start + len(SHOWN)], name, images)
+    for cell in axes[:, len(SHOWN)]:
         cell.axis("off")
     finding = f"The same five digits, clean and under {len(CORRUPTIONS)} corruptions after MNIST-C"
     return plot_style.title(figure, finding, digits.name)
@@ -41,10 +43,7 @@ def severities(digits: ImageSet, digit: int = 3, seed: int = 0) -> Figure:
     Raises ``ValueError`` where the test half has none of ``digit``.
     """
     checks.whole(0, digit=digit, seed=seed)
-    found = (digits.test_labels == digit).nonzero()
-    if not len(found):
-        raise ValueError(f"digit={digit}: {digits.name} tests none of that label")
-    one = _first(digits, [int(found[0])])
+    one = _firsts(digits, [digit])
     columns = 1 + max(len(family.values) for family in SEVERITIES.values())
     figure, axes = plot_style.figure(len(SEVERITIES) + 1, columns, height=6.6)
     for line, (name, family) in zip(axes, SEVERITIES.items(), strict=False):
@@ -58,10 +57,16 @@ def severities(digits: ImageSet, digit: int = 3, seed: int = 0) -> Figure:
     return plot_style.title(figure, finding, digits.name)
 
 
-def _first(digits: ImageSet, places: list[int]) -> ImageSet:
-    """Those test digits alone."""
-    images, labels = digits.test_images[places], digits.test_labels[places]
-    return replace(digits, test_images=images, test_labels=labels)
+def _firsts(digits: ImageSet, wanted: Sequence[int]) -> ImageSet:
+    """The first test digit of each of the labels ``wanted``, alone."""
+    labels = digits.test_labels.tolist()
+    for digit in wanted:
+        if digit not in labels:
+            raise ValueError(f"digit={digit}: {digits.name} tests none of that label")
+    places = [labels.index(digit) for digit in wanted]
+    return replace(
+        digits, test_images=digits.test_images[places], test_labels=digits.test_labels[places]
+    )
 
 
 def _row(cells, name: str, images: Sequence[Tensor], words: Sequence[str] = ()) -> None:
