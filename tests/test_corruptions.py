@@ -77,6 +77,11 @@ def test_an_image_does_not_depend_on_those_beside_it(digits, name, monkeypatch):
     assert torch.equal(CORRUPTIONS[name](few, seed=3), whole)
 
 
+def test_every_place_has_a_stream_of_its_own():
+    noisy = CORRUPTIONS["impulse_noise"](flat(128, 2100)).flatten(1)
+    assert len(noisy.unique(dim=0)) == 2100
+
+
 @each
 def test_a_blank_image_stays_an_image(name):
     assert CORRUPTIONS[name](flat(0, 2)).shape == (2, 28, 28)
@@ -335,6 +340,10 @@ def test_a_faint_edge_counts_only_where_it_joins_a_clear_one():
     assert edges(14, 14, 25, 25).all()  # 0.098 below
     assert edges(25, 25, 25, 25).all()
     assert not edges(7, 7, 25, 25)[:6].any()  # 0.027: not even weak
+    beside = flat(0, 2)
+    beside[:, :, 14:] = torch.tensor([14, 25], dtype=torch.uint8).view(2, 1, 1)
+    faint, clear = CORRUPTIONS["canny_edges"](beside)
+    assert faint.max() == 0 and clear.max() == 255  # an edge joins none of another image
 
 
 # --------------------------------------------------------------------------- by degrees
