@@ -19,7 +19,7 @@ from utils.experiments.steps import SKELETON
 from utils.lab import __main__ as command
 from utils.lab.report import status
 from utils.lab.report.intervals import paired_difference
-from utils.lab.runs import results, weights
+from utils.lab.runs import beyond, results, weights
 from utils.lab.timing import loading, race, recorded
 
 
@@ -94,6 +94,23 @@ def test_an_interrupt_during_imports_leaves_no_traceback():
         rest = process.stderr.read()
     assert process.returncode == 130
     assert "interrupted: " in rest and "Traceback" not in rest
+
+
+# --------------------------------------------------------------------------- beyond
+
+
+def test_beyond_measures_what_is_named_on_mnist_alone(digits, monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr(
+        beyond, "measure", lambda names, images: asked.append((list(names), images))
+    )
+    monkeypatch.setattr(data, "load", lambda *_: digits)
+    assert command.main(["beyond", "01_skeleton"]) == 1
+    assert "this is MNIST-5k: what is measured are MNIST's test" in capsys.readouterr().err
+    whole = replace(digits, name="MNIST")
+    monkeypatch.setattr(data, "load", lambda *_: whole)
+    assert command.main(["beyond", "01_skeleton"]) == command.main(["beyond"]) == 0
+    assert asked == [(["01_skeleton"], whole), (list(catalogue.EXPERIMENTS), whole)]
 
 
 # --------------------------------------------------------------------------- list, show, compare

@@ -136,6 +136,18 @@ def compare(before, after):
     print(status.compare(before, after))
 
 
+def beyond(names):
+    """Count what recorded networks read of corrupted digits and of other people's."""
+    from utils import data
+    from utils.experiments import catalogue
+    from utils.lab.runs import beyond
+
+    digits = data.load("mnist")
+    if not digits.is_mnist:
+        raise ValueError(f"this is {digits.name}: what is measured are MNIST's test digits")
+    beyond.measure(names or catalogue.EXPERIMENTS, digits)
+
+
 def report():
     """Rewrite the tables of README and RESULTS and assets/figures from the recorded runs."""
     from utils.lab.report import readme
@@ -217,6 +229,7 @@ COMMANDS = {
     list_: "",
     show: "name",
     compare: "before after",
+    beyond: "names",
     report: "",
     bench: "--repeats --batch-sizes --record",
     race: "--repeats --record",

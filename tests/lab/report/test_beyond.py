@@ -1,0 +1,144 @@
+"""Tables and pictures of what is measured beyond the test set: by hand from made-up files."""
+
+import json
+
+import numpy as np
+import pytest
+from made_up import columns, row, words
+
+from utils.experiments.recorded import path_of, seal
+from utils.experiments.steps import AUGMENTATION, LR_SCHEDULE, REGULARIZATION, SKELETON, STEPS
+from utils.lab.report import beyond, calibration
+from utils.lab.runs import measured
+from utils.recipes import recipe_hash
+
+
+@pytest.fixture
+def write(tmp_path, monkeypatch):
+    """``write(recipe, {set: correct of 1,000}, …)``: a file with a seed each; others read 900."""
+    runs, folder = tmp_path / "results", tmp_path / "beyond"
+    folder.mkdir()
+    read_one, read_all = measured.measured, measured.frame
+    monkeypatch.setattr(
+        measured, "measured", lambda name, folder=folder, runs=runs: read_one(name, folder, runs)
+    )
+    monkeypatch.setattr(measured, "frame", lambda names: read_all(names, folder, runs))
+
+    def sealed(content, path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content | {"sha256": seal(content)}), encoding="utf-8")
+
+    def write(recipe, *seeds, sure=None):
+        made = {}
+        for seed, correct in enumerate(seeds):
+            sealed({"format": 3, "network": f"{seed}"}, path_of(recipe, seed, runs))
+            counts = {name: 900 for name in measured.SETS} | correct
+            bins = sure or {"images": [0] * 15, "correct": [0] * 15, "probability": [0.0] * 15}
+            known = {"network": f"{seed}", "correct": counts, "seconds": 1.0}
+            made[str(seed)] = known | {"sure": dict.fromkeys(("clean", "corruption", "uci"), bins)}
+        content = {"format": measured.FORMAT, "recipe_hash": recipe_hash(recipe), "runs": made}
+        content |= {"images": dict.fromkeys(measured.SETS, 1000)}
+        sealed(content, folder / f"{recipe.name}.json")
+
+    return write
+
+
+def test_accuracy_is_a_mean_over_seeds_and_fifteen_corruptions(write):
+    write(SKELETON, {"fog": 450, "clean": 990}, {"fog": 470, "clean": 994})
+    found = beyond.by_corruption()
+    assert found.columns == ["accuracy in %", "01 Skeleton"] and len(found.rows) == 18
+    assert row(found, "fog")["01 Skeleton"] == "46.00\u00a0±\u00a01.41"
+    assert row(found, "clean")["01 Skeleton"] == "99.20\u00a0±\u00a00.28"
+    assert row(found, "shot noise")["01 Skeleton"] == "90.00\u00a0±\u00a00.00"
+    mean = (14 * 90 + 46) / 15
+    assert row(found, "mean of the fifteen")["01 Skeleton"].startswith(f"{mean:.2f}")
+
+
+def test_one_seed_has_no_spread_and_no_recipe_no_column(write):
+    write(SKELETON, {"uci": 800})
+    write(LR_SCHEDULE, {}, {})
+    found = beyond.by_corruption()
+    assert found.columns == ["accuracy in %", "01 Skeleton", "04 Learning-rate schedule"]
+    assert row(found, "UCI")["01 Skeleton"] == "80.00"
+    assert beyond.gains().columns == ["points of accuracy"] and beyond.gains().rows == []
+
+
+def test_relative_errors_are_quotients_by_corruption(write):
+    """Errors of 10 % become 5 % in fog and stay in the other fourteen: 14.5 of 15."""
+    write(SKELETON, {}, {})
+    write(REGULARIZATION, {"fog": 950}, {"fog": 950, "zigzag": 800})
+    found = columns(beyond.errors())
+    assert found["recipe"] == ["01 Skeleton", "02 Regularization"]
+    assert found["parameters"] == ["9,264", "9,436"] and found["seeds"] == [2, 2]
+    one, other = 100 * 14.5 / 15, 100 * 15.5 / 15
+    expected = f"{(one + other) / 2:.1f}\u00a0±\u00a0{(other - one) / 2**0.5:.1f}"
+    assert found["relative to 01 Skeleton"] == ["100.0\u00a0±\u00a00.0", expected]
+    assert found["mean of the fifteen"][0] == "10.00\u00a0±\u00a00.00"
+    assert "relative to" not in str(beyond.errors(base=AUGMENTATION))
+
+
+def test_gains_are_paired_by_seed(write):
+    write(SKELETON, {"rotate": 900}, {"rotate": 800}, {"rotate": 850})
+    write(REGULARIZATION, {"rotate": 910}, {"rotate": 812}, {"rotate": 861})
+    found = beyond.gains()
+    assert found.columns == ["points of accuracy", "step 02 less step 01"]
+    assert row(found, "rotate")["step 02 less step 01"] == "+1.10 [+0.85, +1.35]"
+    assert "within noise" in row(found, "fog")["step 02 less step 01"]
+    named = beyond.gains([(REGULARIZATION, SKELETON)])
+    assert row(named, "rotate")["step 01 less step 02"] == "-1.10 [-1.35, -0.85]"
+
+
+def test_curves_go_through_every_value_and_the_clean_digits(write):
+    write(SKELETON, {"rotation 60": 300, "clean": 980}, {"rotation 60": 500, "clean": 960})
+    table = beyond.severity_frame(STEPS)
+    of_rotation = table[table.family == "rotation"].groupby("value").accuracy.mean()
+    assert of_rotation.to_dict() == {0: 97, 10: 90, 20: 90, 30: 90, 40: 90, 50: 90, 60: 40}
+    assert sorted(table.family.unique()) == sorted(beyond.SEVERITIES)
+    figure = beyond.severity_picture()
+    drawn = figure.axes[0].lines[0].get_xydata()
+    assert drawn[0].tolist() == [0, 97] and drawn[-1].tolist() == [60, 40]
+    assert [axes.get_title() for axes in figure.axes[:5]] == list(beyond.SEVERITIES)
+
+
+def test_the_picture_names_the_hardest_corruption(write):
+    write(SKELETON, {"fog": 450}, {"fog": 450})
+    figure = beyond.picture()
+    assert words(figure).startswith("Corrupted digits: 87.0 to 87.0 %")
+    assert "least of all in fog" in words(figure)
+
+
+def test_a_network_that_is_right_as_often_as_it_says_is_calibrated(write):
+    images, correct, probability = np.zeros((3, 15))
+    images[[10, 14]], correct[[10, 14]], probability[[10, 14]] = (100, 900), (70, 882), (70, 882)
+    assert calibration.calibration_error(np.array([images, correct, probability])) == 0
+    correct[14], probability[14] = 855, 891  # 36 too sure, of 1,000
+    assert calibration.calibration_error(np.array([images, correct, probability])) == pytest.approx(
+        3.6
+    )
+    correct[10] = 74  # 4 not sure enough: they do not make up for it
+    counts = {"images": images.tolist(), "correct": correct.tolist()}
+    counts |= {"probability": probability.tolist()}
+    write(SKELETON, {}, sure=counts)
+    found = columns(calibration.calibration())
+    assert found["recipe"] == ["01 Skeleton"]
+    assert found["calibration error in %, clean"] == ["4.00"]
+    assert found["wrong where surer than 93 %, in %, UCI digits"] == ["5.00"]
+
+
+def test_a_reliability_diagram_leaves_out_bins_that_say_little(write):
+    images, correct, probability = np.zeros((3, 15))
+    images[[5, 9, 14]], correct[[5, 9, 14]] = (19, 100, 900), (0, 50, 855)
+    probability[[5, 9, 14]] = (7, 63, 891)
+    counts = {"images": images.tolist(), "correct": correct.tolist()}
+    write(SKELETON, {}, sure=counts | {"probability": probability.tolist()})
+    left, right = calibration.reliability_picture().axes
+    for axes in (left, right):
+        assert axes.lines[1].get_xydata() == pytest.approx(np.array([[63, 50], [99, 95]]))
+        assert axes.lines[1].get_label() == "01 Skeleton: 5.5"
+
+
+def test_without_any_record_nothing_raises(write):
+    pictures = (beyond.picture, beyond.severity_picture, calibration.reliability_picture)
+    assert all(words(draw()) == beyond.TO_MEASURE for draw in pictures)
+    tables = (beyond.by_corruption, beyond.errors, beyond.gains, calibration.calibration)
+    assert all(make().rows == [] and str(make()) for make in tables)

@@ -1,0 +1,82 @@
+"""How sure recorded networks are, and how often they are right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from utils import plot_style
+from utils.experiments.steps import STEPS
+from utils.lab.report.beyond import COLORS, label, mean_std, nothing
+from utils.lab.runs import measured
+from utils.lab.runs.measured import BINS
+from utils.plot_style import GREY
+from utils.recipes import Recipe
+from utils.support.tables import Table
+
+
+def sureness(recipe: Recipe, kind: str) -> dict[int, np.ndarray]:
+    """By seed, ``[3, 15]``: answers, right ones, and summed probabilities, by the answer's own.
+
+    ``kind`` is ``clean``, ``corruption`` (all fifteen together) or ``uci``.
+    """
+    return {
+        seed: np.array([run["sure"][kind][row] for row in ("images", "correct", "probability")])
+        for seed, run in measured.measured(recipe.name).items()
+    }
+
+
+def calibration_error(counts: np.ndarray) -> float:
+    """Expected calibration error in per cent: how far probabilities are from the shares right.
+
+    Over 15 bins of equal width, weighted by their answers, as in Guo, Pleiss, Sun and Weinberger,
+    On Calibration of Modern Neural Networks, 2017.
+    """
+    answers, right, probability = counts
+    return float(100 * np.abs(right - probability).sum() / answers.sum())
+
+
+def calibration(recipes: Iterable[Recipe] = STEPS) -> Table:
+    """Expected calibration error, and how many answers of the surest bin are wrong."""
+    kinds = {"clean": "clean", "corruption": "the fifteen", "uci": "UCI digits"}
+    rows = []
+    for recipe in recipes:
+        found = {kind: sureness(recipe, kind) for kind in kinds}
+        if not found["clean"]:
+            continue
+        error = [mean_std(map(calibration_error, by.values())) for by in found.values()]
+        sure = [[100 * (1 - c[1, -1] / c[0, -1]) for c in by.values()] for by in found.values()]
+        rows.append([label(recipe), *error, *(mean_std(values) for values in sure)])
+    columns = [f"calibration error in %, {name}" for name in kinds.values()]
+    columns += [f"wrong where surer than 93 %, in %, {name}" for name in kinds.values()]
+    return Table(["recipe", *columns], rows)
+
+
+def reliability_picture(recipes: Sequence[Recipe] = STEPS) -> Figure:
+    """How often an answer is right, over its probability; all seeds together."""
+    found = [recipe for recipe in recipes if measured.measured(recipe.name)]
+    if not found:
+        return nothing()
+    figure, axes = plot_style.figure(1, 2, height=4.2, sharey=True)
+    for cell, (kind, name) in zip(
+        axes,
+        {"clean": "clean digits", "corruption": "the fifteen corruptions"}.items(),
+        strict=True,
+    ):
+        cell.plot([0, 100], [0, 100], color=GREY, ls="--", lw=1)
+        for recipe, color in zip(found, COLORS, strict=False):
+            by_seed = sureness(recipe, kind)
+            answers, right, probability = np.sum(list(by_seed.values()), axis=0)
+            shown = answers >= 20  # of fewer, the share says little
+            error = np.mean([calibration_error(counts) for counts in by_seed.values()])
+            share = 100 / answers[shown]
+            text = f"{label(recipe)}: {error:.1f}"
+            line = (probability[shown] * share, right[shown] * share)
+            cell.plot(*line, "o-", color=color, ms=4, label=text)
+        cell.set(title=name, xlabel=f"probability of the answer in %, {BINS} bins")
+        cell.legend(title="calibration error in %", frameon=False, fontsize=8.5, loc="upper left")
+    axes[0].set_ylabel("answers that are right in %")
+    finding = "Below the dashed line a network is surer than it is right"
+    return plot_style.title(figure, f"{finding} (bins of 20 answers or more)")
