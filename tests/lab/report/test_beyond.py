@@ -83,7 +83,7 @@ def test_gains_are_paired_by_seed(write):
     found = beyond.gains()
     assert found.columns == ["points of accuracy", "step 02 less step 01"]
     assert row(found, "rotate")["step 02 less step 01"] == "+1.10 [+0.85, +1.35]"
-    assert "within noise" in row(found, "fog")["step 02 less step 01"]
+    assert "not shown" in row(found, "fog")["step 02 less step 01"]
     named = beyond.gains([(REGULARIZATION, SKELETON)])
     assert row(named, "rotate")["step 01 less step 02"] == "-1.10 [-1.35, -0.85]"
 

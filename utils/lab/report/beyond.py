@@ -110,8 +110,8 @@ def gains(pairs: Iterable[tuple[Recipe, Recipe]] | None = None) -> Table:
         columns.append(f"{_short(after)} less {_short(before)}")
         for row, sets in zip(cells, ROWS.values(), strict=True):
             means = [side[sets].mean(axis=1) for side in sides]
-            row.append(intervals.with_interval(paired.difference(*means)))
-    return Table(columns, cells if len(columns) > 1 else [])
+            row.append(intervals.Difference(paired.difference(*means)))
+    return paired.noted(Table(columns, cells if len(columns) > 1 else []))
 
 
 def _short(recipe: Recipe) -> str:
