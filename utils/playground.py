@@ -97,12 +97,12 @@ def page(networks: list[dict]) -> str:
 
 
 def script(names: tuple[str, ...]) -> str:
-    """Modules joined to one script: without their imports and exports, comments of whole lines
-    and blank lines, which only a reader of the sources needs."""
+    """Modules joined to one script: without their imports and exports, comments of whole lines,
+    blank lines and indents, which only a reader of the sources needs."""
     text = "\n".join(read(f"{name}.js") for name in names)
     text = re.sub(r'^import [^;]*? from "[^"]*";\n', "", text, flags=re.M)
-    text = re.sub(r"^export (?=const|function)", "", text, flags=re.M)
-    return re.sub(r"^ *//.*\n|^ *\n", "", text, flags=re.M)
+    text = re.sub(r"^export (?=const|function|async)", "", text, flags=re.M)
+    return re.sub(r"^ *//.*\n|^ *\n|^ +", "", text, flags=re.M)
 
 
 def read(name: str) -> str:

@@ -181,6 +181,13 @@ def weights(recipes):
         print(*weights.make(recipe, images_of("mnist")), sep="\n")
 
 
+def playground():
+    """Write assets/playground.html, the page to draw on, from the recorded networks."""
+    from utils.lab.report import playground
+
+    print(*playground.write(), sep="\n")
+
+
 def notebooks(names, jobs, in_place):
     """Execute notebooks at full size into build/: notebooks 01_skeleton solutions/01_skeleton."""
     from utils.lab import notebooks
@@ -200,6 +207,7 @@ COMMANDS = {
     race: "--repeats --record",
     search: "limit --trials",
     weights: "recipes",
+    playground: "",
     notebooks: "names --jobs --in-place",
 }
 

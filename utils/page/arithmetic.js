@@ -37,14 +37,22 @@ function half(bits) {
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
-// The weights of a convolution, from 8 bits with a scale for each channel, 16 or 32 bits.
+// The weights of a convolution: floats of 32 or 16 bits, or whole numbers of fewer bits in one
+// stream, the lowest bit first, times a scale for each channel.
 function weightsOf({ bits, data, scale }, channels) {
   const bytes = bytesOf(data);
   if (bits === 32) return new Float32Array(bytes.buffer);
   if (bits === 16) return Float32Array.from(new Uint16Array(bytes.buffer), half);
   const scales = floatsOf(scale);
-  const each = bytes.length / channels;
-  return Float32Array.from(new Int8Array(bytes.buffer), (w, i) => w * scales[Math.floor(i / each)]);
+  const weights = new Float32Array(Math.floor((8 * bytes.length) / bits / channels) * channels);
+  const each = weights.length / channels;
+  for (let i = 0; i < weights.length; i++) {
+    const at = (i * bits) >> 3;
+    const word = bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16);
+    const whole = ((word >> ((i * bits) & 7)) & (2 ** bits - 1)) - 2 ** (bits - 1);
+    weights[i] = whole * scales[Math.floor(i / each)];
+  }
+  return weights;
 }
 
 function emptyMap(channels, side) {

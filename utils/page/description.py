@@ -26,15 +26,16 @@ SUPPORTED = (
 )
 ACTIVATIONS = {nn.ReLU: "relu", nn.SiLU: "silu", nn.GELU: "gelu"}
 LEFT_OUT = (nn.Dropout, nn.Dropout2d, nn.Identity, nn.Flatten)
-BITS = (8, 16, 32)
+FLOATS = {16: "<f2", 32: "<f4"}  # fewer bits are whole numbers
+FEWEST, MOST = 8, 14  # bits of a whole number
 
 
 @torch.no_grad()
 def describe(network: nn.Module, bits: int | Callable[[int], int] = 32) -> dict:
     """The network as plain data, ``{"parameters": ..., "layers": [...]}``; it stays as it is.
 
-    ``bits`` of each kernel weight: 32 or 16 for floats, 8 for whole numbers times one scale for
-    each channel; a function of a kernel's place among the kernels chooses for each. Raises
+    ``bits`` of each kernel weight: 32 or 16 for floats, 8 to 14 for whole numbers times one scale
+    for each channel; a function of a kernel's place among the kernels chooses for each. Raises
     ``ValueError`` for a layer that the page has not, named, and for a network that does not take
     float ``[B, 1, 28, 28]`` to ten logits.
     """
@@ -201,23 +202,27 @@ def _text(values: np.ndarray) -> str:
 
 
 def _weights(kernel: Tensor, bits: int) -> dict:
-    if bits not in BITS:
-        raise ValueError(f"bits={bits!r} is not one of {', '.join(map(str, BITS))}")
-    if bits == 8:
-        whole, scale = to_8_bits(kernel)
-        return {"bits": 8, "scale": _floats(scale), "data": _text(whole.numpy())}
-    return {"bits": bits, "data": _text(kernel.numpy().astype("<f2" if bits == 16 else "<f4"))}
+    if bits in FLOATS:
+        return {"bits": bits, "data": _text(kernel.numpy().astype(FLOATS[bits]))}
+    if bits not in range(FEWEST, MOST + 1):
+        raise ValueError(f"bits={bits!r} is neither 16 nor 32, nor within {FEWEST}..{MOST}")
+    whole, scale = _whole(kernel, bits)
+    # One stream of bits, the lowest first; the offset makes every number positive.
+    values = (whole.int() + 2 ** (bits - 1)).flatten().numpy()
+    stream = (values[:, None] >> np.arange(bits) & 1).astype(np.uint8)
+    data = _text(np.packbits(stream.ravel(), bitorder="little"))
+    return {"bits": bits, "scale": _floats(scale), "data": data}
 
 
-def to_8_bits(kernel: Tensor) -> tuple[Tensor, Tensor]:
-    """A kernel ``[out, in, k, k]`` as int8 of the same shape and a float32 scale ``[out]``."""
-    scale = kernel.abs().amax((1, 2, 3)).clamp_min(1e-12) / 127
-    return (kernel / scale.view(-1, 1, 1, 1)).round().to(torch.int8), scale
+def _whole(kernel: Tensor, bits: int) -> tuple[Tensor, Tensor]:
+    """A kernel ``[out, in, k, k]`` as whole numbers, and a float32 scale ``[out]``."""
+    scale = kernel.abs().amax((1, 2, 3)).clamp_min(1e-12) / (2 ** (bits - 1) - 1)
+    return (kernel / scale.view(-1, 1, 1, 1)).round(), scale
 
 
 def rounded(kernel: Tensor, bits: int) -> Tensor:
     """The kernel that the page computes with at so many ``bits`` of a weight, as float32."""
-    if bits == 8:
-        whole, scale = to_8_bits(kernel)
-        return whole.float() * scale.view(-1, 1, 1, 1)
-    return kernel.half().float() if bits == 16 else kernel
+    if bits in FLOATS:
+        return kernel.half().float() if bits == 16 else kernel
+    whole, scale = _whole(kernel, bits)
+    return whole * scale.view(-1, 1, 1, 1)

@@ -21,6 +21,7 @@ readFragment(location.hash, state, samples, PICTURE);
 const networks = new Map(); // by name; a table's row each
 let unit = null; // the unit that a reader points at
 let occluded = null; // the occlusion map, while it is shown
+let compared = 0; // the turn whose answers the table holds
 let turn = 0; // counts what is read, so that slow work on an older drawing stops
 let last = null; // {ink, found, pixels}: what was prepared last
 
@@ -79,11 +80,12 @@ const repaint = eachFrame(() => {
   maps.paint(network);
   showUnit(get("unit"), network, unit);
   if (!occluded) paintSeen(get("seen"), last.pixels, network, unit, get("field"));
-  compareNetworks(turn);
+  if (compared !== turn) compareNetworks(turn);
 });
 
 // The others' answers, one after the other, so that the pen is never kept waiting.
 async function compareNetworks(now) {
+  compared = now;
   const made = last;
   const chosen = made.probabilities ? largest(made.probabilities) : -1;
   table.show(state.network, made.probabilities, chosen);
