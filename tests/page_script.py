@@ -14,7 +14,10 @@ let network;
 const bytesFromHex = (hex) => Uint8Array.from({length: hex.length / 2},
   (_, i) => parseInt(hex.substr(2 * i, 2), 16));
 const hexOf = (bytes) => Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");
-function take(text, mean, std) { network = readyNetwork(JSON.parse(text), mean, std); }
+function take(text, mean, std) {
+  network = readyNetwork(JSON.parse(text), mean, std);
+  return network.name;
+}
 function readAll(hex) {
   const bytes = bytesFromHex(hex), found = [];
   for (let i = 0; i < bytes.length; i += 784) {

@@ -261,8 +261,7 @@ addEventListener("keydown", (event) => {
 });
 addEventListener("hashchange", () => location.reload());
 addEventListener("resize", eachFrame(() => {
-  maps.fill(networks.get(state.network));
-  unit = null;
+  maps.fit();
   repaint();
 }));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {

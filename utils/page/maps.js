@@ -18,7 +18,7 @@ export function wordsOf({ kind, kernel, stride, groups, channels, side }) {
 
 // How `count` squares of n values are laid out in a width.
 function layout(count, n, width) {
-  const size = Math.max(1, Math.round((n === 1 ? 24 : TILE) / n));
+  const size = Math.max(1, Math.round((n === 1 ? 24 : width < 480 ? TILE * 0.75 : TILE) / n));
   const tile = n * size;
   const columns = Math.max(1, Math.min(count, Math.floor((width + GAP) / (tile + GAP))));
   return { n, size, tile, columns, step: tile + GAP, lines: Math.ceil(count / columns), count };
@@ -42,7 +42,7 @@ export function makeMaps(home, point) {
   let width = 300;
 
   function fill(network) {
-    width = Math.max(240, home.clientWidth);
+    fit();
     rows = network.layers.map((layer, at) => {
       const [words, shape] = wordsOf(layer);
       const picture = canvas(10, 10, `Maps of layer ${at + 1}, ${words}, ${shape}. Arrow keys move from unit to unit.`);
@@ -57,6 +57,11 @@ export function makeMaps(home, point) {
       return made;
     });
     home.replaceChildren(...rows.map(({ row }) => row));
+  }
+
+  // The rows' width; the next painting lays their pictures out by it.
+  function fit() {
+    width = Math.max(240, home.clientWidth);
   }
 
   function paint(network) {
@@ -112,7 +117,7 @@ export function makeMaps(home, point) {
     return button;
   }
 
-  return { fill, paint };
+  return { fill, fit, paint };
 }
 
 // Every kernel of a convolution: one line of pictures for each channel that it makes.
