@@ -175,7 +175,7 @@ def test_kept_drawings_come_back_into_a_notebook(page, tmp_path):
     images, labels = data.load_drawings(tmp_path / "drawings.csv")
     assert labels.tolist() == kept and images.shape == (2, 28, 28) and images.max() > 200
     found = []
-    page.on("download", found.append)
+    page.on("download", lambda download: found.append(download))
     page.locator("#idx").click()
     for _ in range(50):
         page.wait_for_timeout(100)

@@ -72,6 +72,12 @@ def test_the_page_reads_all_test_digits_as_torch_does(script, mnist, name):
     agree(script, mnist, name, 10_000)
 
 
+def test_the_committed_page_is_made_of_the_sources():
+    text = recorded.PATH.read_text(encoding="utf-8")
+    assert playground.page(list(in_page().values())) == text
+    assert len(text.encode()) <= recorded.LIMIT and len(in_page()) >= 6
+
+
 # Between them all that the page can compute; weights and statistics are drawn, not trained.
 NETWORKS = {
     "padded": lambda: models.build("padded_4_8_16", batch_norm=True, dropout=0.1, seed=0),

@@ -91,9 +91,7 @@ def page(networks: list[dict]) -> str:
     # "<" would end the script early if a name held "</script>".
     text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
     parts = {"style": read("style.css"), "script": script(SCRIPTS), "data": text}
-    return re.sub(
-        r"/\* (style|script|data) \*/", lambda match: parts[match[1]], read("index.html")
-    )
+    return re.sub(r"/\* (style|script|data) \*/", lambda match: parts[match[1]], read("index.html"))
 
 
 def script(names: tuple[str, ...]) -> str:

@@ -51,7 +51,9 @@ def describe(network: nn.Module, bits: int | Callable[[int], int] = 32) -> dict:
         except RuntimeError as error:
             raise ValueError(f"{place}: {layer} does not fit {list(x.shape)}: {error}") from error
         if x.numel() > LARGEST_MAP:
-            raise ValueError(f"{place}: {layer} makes {x.numel():,} values, at most {LARGEST_MAP:,}")
+            raise ValueError(
+                f"{place}: {layer} makes {x.numel():,} values, at most {LARGEST_MAP:,}"
+            )
         if "weights" in known:
             width = bits if isinstance(bits, int) else bits(kernels)
             known["weights"] = _weights(known["weights"], width)

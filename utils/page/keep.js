@@ -68,6 +68,9 @@ export function makeKeeping(get, drawn, kept) {
   }
   get("csv").addEventListener("click", () => download("drawings.csv", csvText(drawings)));
   get("idx").addEventListener("click", () => {
-    for (const [name, content] of Object.entries(idxFiles(drawings))) download(name, content);
+    // One after the other: a browser drops the first of two that are asked for at once.
+    Object.entries(idxFiles(drawings)).forEach(([name, content], i) => {
+      setTimeout(() => download(name, content), 300 * i);
+    });
   });
 }

@@ -30,7 +30,7 @@ export function sampleButtons(samples, pixels, choose) {
 export async function readPicture(file) {
   const bitmap = await createImageBitmap(file);
   const room = canvas(PICTURE, PICTURE);
-  const context = room.getContext("2d");
+  const context = room.getContext("2d", { willReadFrequently: true });
   context.fillStyle = "#fff";
   context.fillRect(0, 0, PICTURE, PICTURE);
   const scale = PICTURE / Math.max(bitmap.width, bitmap.height);

@@ -126,7 +126,8 @@ def sample_digits(images: data.ImageSet) -> list[dict]:
         wrong.update(run["misclassified"]["indices"])
     often = sorted(wrong, key=lambda at: (-wrong[at], at))[:WRONG]
     return [
-        _sample(images, at, at in often) for at in first + sorted(often, key=wrong.get, reverse=True)
+        _sample(images, at, at in often)
+        for at in first + sorted(often, key=wrong.get, reverse=True)
     ]
 
 
