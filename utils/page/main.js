@@ -75,7 +75,8 @@ const repaint = eachFrame(() => {
   const network = networks.get(state.network);
   showStages(last.ink, { ...last.found, seen: last.pixels }, network.upright);
   get("prepared").textContent = isPrepared()
-    ? "A test digit comes prepared, so that its first stages change nothing. Draw on it, and they do."
+    ? `This test digit is labelled ${samples[state.base.sample].label}. It comes prepared, so that the ` +
+      "first stages change nothing. Draw on it, and they do."
     : "Leave a stage out and see what the networks then say.";
   maps.paint(network);
   showUnit(get("unit"), network, unit);

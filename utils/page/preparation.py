@@ -6,6 +6,7 @@ centre of mass lies in the middle of 28 x 28. ``preparation.js`` explains each l
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -78,7 +79,7 @@ def _smooth(line: np.ndarray) -> np.ndarray:
 def _add_stroke(ink: np.ndarray, radius: float, points: np.ndarray) -> None:
     line = _smooth(points) * GRID / SPAN
     line = np.repeat(line, 2, axis=0) if len(line) == 1 else line
-    for start, end in zip(line[:-1], line[1:], strict=True):
+    for start, end in itertools.pairwise(line):
         low = np.floor(np.minimum(start, end) - radius - 1).clip(0, GRID).astype(int)
         high = np.ceil(np.maximum(start, end) + radius + 1).clip(0, GRID).astype(int)
         x = np.arange(low[0], high[0]) + 0.5 - start[0]
