@@ -20,7 +20,7 @@ def main() -> None:
         page = browser.new_page(viewport=SIZE, color_scheme="light")
         page.goto((ASSETS / "playground.html").as_uri())
         page.locator("#table button").last.click()
-        page.locator("#gallery button").nth(3).click()
+        page.locator("#gallery button").last.click()
         page.locator("canvas.maps").nth(3).hover(position={"x": 80, "y": 24})
         page.wait_for_timeout(1000)  # all networks answer
         page.evaluate("scrollTo(0, 0)")

@@ -28,7 +28,7 @@ export function csvText(drawings) {
 }
 
 function download(name, content) {
-  const address = URL.createObjectURL(new Blob([content]));
+  const address = URL.createObjectURL(new Blob([content], { type: "application/octet-stream" }));
   element("a", { href: address, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(address), 1000);
 }
