@@ -84,10 +84,10 @@ function convolution(parts, words) {
   const sum = `Sum of ${count} products ${number(value - bias)}`;
   const whole = bias ? `${sum} + bias ${number(bias)} = ${number(value)}` : `${sum}, no bias`;
   return [
+    words(`${whole}.`),
     words("The patch below it, from each map that it reads:"), squares(patch, parts, "Patch"),
     words("times its kernel:"), squares(kernel, parts, "Kernel"),
     words("gives these products:"), squares(products, parts, "Products"),
-    words(`${whole}.`),
   ];
 }
 
@@ -95,7 +95,7 @@ function convolution(parts, words) {
 function squares(values, { maps, side }, label, picked = -1) {
   const size = side > 7 ? 6 : side === 1 ? 14 : 10;
   const step = side * size + 4;
-  const columns = Math.max(1, Math.min(maps, Math.floor(280 / step)));
+  const columns = Math.max(1, Math.min(maps, Math.floor((innerWidth < 704 ? 280 : 640) / step)));
   const picture = canvas(columns * step, Math.ceil(maps / columns) * step, label);
   const image = new ImageData(picture.width, picture.height);
   const most = mostOf(values);
