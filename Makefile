@@ -1,4 +1,5 @@
-# make run · test · bench · race · lab · results · notebooks · report · lint · format · fork · clean
+# make run · test · bench · race · lab · results · notebooks · report · playground · lint · format
+# · fork · clean
 # Each target makes its own .venv first; `make PYTHON=python3.13 …` chooses the interpreter, and
 # `PIP_CONSTRAINT=requirements-lock.txt make …` the exact versions behind the recorded runs.
 PYTHON ?= python3
@@ -11,7 +12,7 @@ export MNIST_ROOT := $(abspath ../shared/data)
 endif
 endif
 
-.PHONY: run test bench race lab results notebooks report lint format fork clean
+.PHONY: run test bench race lab results notebooks report playground lint format fork clean
 .DEFAULT_GOAL := run
 
 # Execute every notebook at full size; executed copies and HTML pages go to build/.
@@ -49,6 +50,12 @@ notebooks: $(VENV)/ready
 # Rewrite the tables of README and RESULTS and assets/figures from assets/results.
 report: $(VENV)/ready
 	$(BIN)/python -m utils.lab report
+
+# Rewrite assets/playground.html, the page to draw on, from the recorded networks; needs the full
+# MNIST. The screenshot besides needs `.[test]` and a Chromium.
+playground: $(VENV)/test-ready
+	$(BIN)/python -m utils.lab playground
+	$(BIN)/python tools/screenshot.py
 
 lint: $(VENV)/test-ready
 	$(BIN)/ruff check .

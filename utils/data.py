@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from utils.mnist_download import NoMnist, read_or_download
-from utils.mnist_files import MD5
+from utils.mnist_files import MD5, what_is_wrong
 from utils.support import checks
 from utils.support.paths import ROOT
 
@@ -220,3 +220,31 @@ def class_counts(labels: Tensor) -> dict[int, int]:
     """How many images each of the ten classes has; ``ValueError`` for a label outside 0..9."""
     checks.digits(labels)
     return dict(enumerate(torch.bincount(labels, minlength=10).tolist()))
+
+
+def load_drawings(path: str | Path) -> tuple[Tensor, Tensor]:
+    """Drawings that the page kept: images uint8 ``[N, 28, 28]`` and labels int64 ``[N]``.
+
+    ``path`` is its CSV file, or its file of images in MNIST's format with that of the labels
+    beside it. Raises ``ValueError``, naming the file, for any other content.
+    """
+    path = Path(path).expanduser()
+    try:
+        if path.suffix == ".csv":
+            table = np.loadtxt(path, np.int64, delimiter=",", skiprows=1, ndmin=2)
+            if table.shape[1] != 785 or not ((table >= 0) & (table <= 255)).all():
+                raise ValueError("a line is not a label and 784 pixels, all within 0..255")
+            pixels, labels = table[:, 1:].astype(np.uint8), table[:, 0]
+        else:
+            other = path.with_name(path.name.replace("images-idx3", "labels-idx1"))
+            contents = {"test_images": path.read_bytes(), "test_labels": other.read_bytes()}
+            for part, content in contents.items():
+                if reason := what_is_wrong(content, part):
+                    raise ValueError(reason)
+            pixels = np.frombuffer(contents["test_images"], np.uint8, offset=16).copy()
+            labels = np.frombuffer(contents["test_labels"], np.uint8, offset=8).astype(np.int64)
+        images, labels = torch.from_numpy(pixels).view(-1, 28, 28), torch.from_numpy(labels)
+        checks.images(images, labels)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} holds no drawings of the page: {error}") from error
+    return images, labels

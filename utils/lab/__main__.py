@@ -214,6 +214,13 @@ def weights(recipes):
         print(*weights.make(recipe, images_of("mnist")), sep="\n")
 
 
+def playground():
+    """Write assets/playground.html, the page to draw on, from the recorded networks."""
+    from utils.lab.report import playground
+
+    print(*playground.write(), sep="\n")
+
+
 def notebooks(names, jobs, in_place):
     """Execute notebooks at full size into build/: notebooks 01_skeleton solutions/01_skeleton."""
     from utils.lab import notebooks
@@ -236,6 +243,7 @@ COMMANDS = {
     search: "limit --trials",
     weights: "recipes",
     repeat: "recipe --seed",
+    playground: "",
     notebooks: "names --jobs --in-place",
 }
 
