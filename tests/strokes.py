@@ -1,6 +1,6 @@
 """Strokes of each digit: designed by hand as paths, ten seeded variations of each.
 
-``python tests/strokes.py`` writes tests/data/strokes.json: ``[{"label", "strokes"}, ...]``, a
+``python tests/strokes.py`` writes tests/strokes.json: ``[{"label", "strokes"}, ...]``, a
 stroke as the page holds it. Nobody drew them with a hand; a browser's test draws them with a
 pointer.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-PATH = Path(__file__).parent / "data" / "strokes.json"
+PATH = Path(__file__).parent / "strokes.json"
 # Corners of each digit's paths, in hundredths of the drawing's side.
 PATHS = {
     0: ["50,18 36,24 30,40 30,58 36,74 50,80 63,74 70,58 70,40 64,24 50,18"],

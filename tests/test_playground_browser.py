@@ -13,7 +13,7 @@ import torch
 from utils import data, playground, pretrained
 from utils.support.paths import ROOT
 
-DRAWINGS = json.loads((ROOT / "tests/data/strokes.json").read_text(encoding="utf-8"))
+DRAWINGS = json.loads((ROOT / "tests/strokes.json").read_text(encoding="utf-8"))
 SIZES = {"phone": (360, 740), "desktop": (1200, 900)}
 
 

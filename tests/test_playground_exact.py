@@ -14,7 +14,7 @@ from utils.lab.report import playground as recorded
 from utils.page import description
 from utils.support.paths import ROOT
 
-DRAWINGS = json.loads((ROOT / "tests/data/strokes.json").read_text(encoding="utf-8"))
+DRAWINGS = json.loads((ROOT / "tests/strokes.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
