@@ -231,7 +231,10 @@ def load_drawings(path: str | Path) -> tuple[Tensor, Tensor]:
     path = Path(path).expanduser()
     try:
         if path.suffix == ".csv":
-            table = np.loadtxt(path, np.int64, delimiter=",", skiprows=1, ndmin=2)
+            lines = path.read_text(encoding="utf-8").splitlines()[1:]
+            if not lines:
+                raise ValueError("it has no line below its head")
+            table = np.loadtxt(lines, np.int64, delimiter=",", ndmin=2)
             if table.shape[1] != 785 or not ((table >= 0) & (table <= 255)).all():
                 raise ValueError("a line is not a label and 784 pixels, all within 0..255")
             pixels, labels = table[:, 1:].astype(np.uint8), table[:, 0]
