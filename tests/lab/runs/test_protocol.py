@@ -134,6 +134,11 @@ def test_a_commit_that_does_not_exist_is_refused(two):
     assert seals.audit() == ["01_skeleton seed 1: its commit 0123456789ab is not in the history"]
 
 
+def test_where_no_commit_is_known_nothing_is_said_of_them(two, monkeypatch):
+    monkeypatch.setattr(protocol, "in_history", lambda commit: False)  # a history that begins later
+    assert seals.audit() == []
+
+
 def test_labels_of_another_set_are_refused(two, mnist):
     wrong = two[0]["misclassified"]["labels"]
     wrong[0] = (wrong[0] + 1) % 10

@@ -17,9 +17,9 @@ def audit(images: data.ImageSet | None = None) -> list[str]:
     """Why recorded runs are refused, a sentence each; empty where they all stand.
 
     ``images``, the full MNIST, tells whether the labels of the mistakes are its own. Where git has
-    not the whole history, nothing is said of commits.
+    not the history, nothing is said of commits.
     """
-    reasons = []
+    reasons, commits = [], _known_commits()
     for name, experiment in catalogue.EXPERIMENTS.items():
         histories: dict[str, int] = {}
         for seed, run in results.recorded(experiment.recipe).items():
@@ -30,9 +30,19 @@ def audit(images: data.ImageSet | None = None) -> list[str]:
                 reasons.append(f"{what} has the history of seed {twin}: one run, filed twice")
             if images is not None and (why := _other_labels(run, images)):
                 reasons.append(f"{what}: {why}")
-            if why := _commit(run["git_commit"], experiment):
+            if commits and (why := _commit(run["git_commit"], experiment, commits)):
                 reasons.append(f"{what}: {why}")
     return reasons
+
+
+def _known_commits() -> set[str]:
+    """Of the commits that recorded runs name, those in the history; empty where git has none."""
+    recipes = [experiment.recipe for experiment in catalogue.EXPERIMENTS.values()]
+    named = {run["git_commit"] for each in map(results.recorded, recipes) for run in each.values()}
+    try:
+        return {commit for commit in named if protocol.in_history(commit)}
+    except OSError:
+        return set()
 
 
 def _other_labels(run: dict, images: data.ImageSet) -> str:
@@ -41,10 +51,7 @@ def _other_labels(run: dict, images: data.ImageSet) -> str:
     return "" if theirs == wrong["labels"] else "the labels of its mistakes are not MNIST's"
 
 
-def _commit(commit: str, experiment: catalogue.Experiment) -> str:
-    try:
-        if not protocol.in_history(commit):
-            return f"its commit {commit} is not in the history"
-    except OSError:
-        return ""
+def _commit(commit: str, experiment: catalogue.Experiment, known: set[str]) -> str:
+    if commit not in known:
+        return f"its commit {commit} is not in the history"
     return protocol.missing(experiment.recipe, commit)
