@@ -39,8 +39,12 @@ class FromPixels(nn.Module):
         self.network, self.deskew = network, deskew
 
     def forward(self, images: Tensor) -> Tensor:
+        return self.network(self.prepared(images))
+
+    def prepared(self, images: Tensor) -> Tensor:
+        """What the network takes for uint8 pixels ``[B, 28, 28]``: float ``[B, 1, 28, 28]``."""
         images = set_upright(images) if self.deskew else images
-        return self.network(loaders.normalize(images))
+        return loaders.normalize(images)
 
 
 def saved(folder: Path = FOLDER) -> dict[str, Path]:

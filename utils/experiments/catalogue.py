@@ -14,6 +14,11 @@ EXPERIMENTS: dict[str, Experiment] = {
 }
 
 
+def reported() -> list[str]:
+    """The names of the experiments that tables show: all but drafts."""
+    return [name for name, known in EXPERIMENTS.items() if not known.draft]
+
+
 def get(name: str) -> Experiment:
     """The experiment called ``name``; ``ValueError`` with the nearest name for an unknown one."""
     return look_up("recipe", name, EXPERIMENTS)

@@ -33,30 +33,36 @@ def seal(result: dict) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def read_sealed(path: Path) -> dict:
+REMEDY = "Take it from git again, or remove it and repeat the run."
+
+
+def read_sealed(
+    path: Path, version: int = FORMAT, made: str = "recorded", remedy: str = REMEDY
+) -> dict:
     """A result of whatever recipe, as it was written; ``BadResult`` where it is not.
 
-    A file is read once until it changes, so what is returned is not to be edited.
+    A file is read once until it changes, so what is returned is not to be edited. Another kind of
+    sealed file has a ``version`` of its format, a word for how it was ``made`` and a ``remedy``.
     """
     try:
         found = path.stat()
     except OSError as error:
         raise BadResult(f"{path} cannot be read: {error}.") from error
-    return _read_sealed(path, (found.st_mtime_ns, found.st_size, found.st_ino))
+    stamp = (found.st_mtime_ns, found.st_size, found.st_ino)
+    return _read_sealed(path, stamp, version, made, remedy)
 
 
 @functools.cache
-def _read_sealed(path: Path, _stamp: tuple) -> dict:
-    remedy = "Take it from git again, or remove it and repeat the run."
+def _read_sealed(path: Path, _stamp: tuple, version: int, made: str, remedy: str) -> dict:
     try:
         result = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise BadResult(f"{path} cannot be read: {error}. {remedy}") from error
     reason = ""
-    if not isinstance(result, dict) or result.get("format") != FORMAT:
-        reason = f"not a result of format {FORMAT}"
+    if not isinstance(result, dict) or result.get("format") != version:
+        reason = f"not a result of format {version}"
     elif result.get("sha256") != seal(result):
-        reason = "edited since it was recorded: its checksum is not that of its content"
+        reason = f"edited since it was {made}: its checksum is not that of its content"
     if reason:
         raise BadResult(f"{path}: {reason}. {remedy}")
     return result

@@ -78,7 +78,7 @@ def run(names, seeds, folder, **options):
 
     if folder == "":
         raise ValueError("--folder '' names no folder")
-    names = names or [known.name for known in catalogue.EXPERIMENTS.values() if not known.draft]
+    names = names or catalogue.reported()
     folder = Path(folder or results.FOLDER)
     grid.run(names, seeds or list(results.SEEDS), folder=folder, **options)
 

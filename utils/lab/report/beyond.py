@@ -52,10 +52,7 @@ def accuracies(recipes: Iterable[Recipe]) -> dict[Recipe, pd.DataFrame]:
 
 def mean_std(values: Sequence[float], digits: int = 2) -> str:
     """``98.31 ± 0.12`` over seeds; of one seed only its value."""
-    values = list(values)
-    if len(values) < 2:
-        return f"{values[0]:.{digits}f}"
-    return intervals.mean_std(intervals.estimate(values), digits).replace(" ", "\u00a0")
+    return intervals.summary(values, digits).replace(" ", "\u00a0")
 
 
 def by_corruption(recipes: Iterable[Recipe] = STEPS) -> Table:

@@ -12,7 +12,7 @@ import pandas as pd
 from utils import data
 from utils.experiments import catalogue
 from utils.experiments.recorded import BadResult, read_sealed
-from utils.lab.report.intervals import estimate, mean_std
+from utils.lab.report.intervals import summary
 from utils.lab.report.paired import in_a_row
 from utils.lab.runs import protocol, validation
 from utils.recipes import changed_settings, settings_hash
@@ -59,12 +59,11 @@ def judged(result: dict) -> float:
 def _read(path: Path, split: int) -> dict:
     """A recorded candidate; ``BadResult`` where the file is anything else."""
     result = read_sealed(path)
-    name = "MNIST validation" + (f" {split}" if split > 1 else "")
     history, hashed = result["history"], settings_hash(result["recipe"])
     samples = history["train_samples"], history["test_samples"]
     stem = f"{hashed}{validation.SPLITS[split]}-seed-{result['seed']}"
     found = (result["data"], result["data_md5"], samples, stem)
-    expected = (name, data.MNIST_SUM, validation.SAMPLES, path.stem)
+    expected = (f"MNIST {validation.IMAGES[split]}", data.MNIST_SUM, validation.SAMPLES, path.stem)
     if found != expected:
         raise BadResult(f"{path} holds {found}, expected {expected}. Move it to another folder.")
     return result
@@ -81,14 +80,10 @@ def table(names: Iterable[str] | None = None) -> Table:
         found = frame([name]).sort_values("seed")
         for (tried, split), runs in found.groupby(["tried", "split"]):
             what = tried if split == 1 else f"{tried} (second split)"
-            rows.append([name, what, _summary(runs.accuracy), in_a_row(runs.accuracy)])
+            rows.append([name, what, summary(runs.accuracy), in_a_row(runs.accuracy)])
             rows[-1].append(f"{runs.before.sum()} of {len(runs)}")
     columns = ["recipe", "tried", "validation accuracy", "seed by seed", "before the first test"]
     return Table(columns, rows)
-
-
-def _summary(values: pd.Series) -> str:
-    return mean_std(estimate(values)) if len(values) > 1 else f"{values.iloc[0]:.2f}"
 
 
 def earlier() -> Table:
@@ -108,7 +103,7 @@ def earlier() -> Table:
         for run in runs
     )
     rows = [
-        [tried or AS_HELD, epochs, _summary(of.accuracy), in_a_row(of.accuracy)]
+        [tried or AS_HELD, epochs, summary(of.accuracy), in_a_row(of.accuracy)]
         for (epochs, tried), of in found.groupby(["epochs", "tried"])
     ]
     return Table(["changed", "epochs", "validation accuracy", "seed by seed"], rows)

@@ -16,7 +16,14 @@ from utils.experiments.record import texts
 from utils.experiments.recorded import BadResult
 from utils.history import Mistakes
 from utils.lab.report import choices, label_errors, paired, pictures
-from utils.lab.report.intervals import Difference, estimate, p_value, paired_difference, verdict
+from utils.lab.report.intervals import (
+    CLAIM,
+    Difference,
+    estimate,
+    p_value,
+    paired_difference,
+    verdict,
+)
 from utils.lab.report.paired import DELTA, gap, last, mean_std, noted, parameters, tabulate
 from utils.lab.runs import results
 from utils.lab.runs.validation import AS_CHOSEN
@@ -27,7 +34,6 @@ from utils.support.tables import Table
 ENOUGH = 99.40  # what the smallest network is asked for
 LARGEST = FRONTIER[max(FRONTIER)]
 ABLATED = FRONTIER[8000].name
-LEVEL = 0.01  # what a claim of "at least" asks for
 _BEFORE = dict(zip(FRONTIER.values(), (None, *FRONTIER.values()), strict=False))
 DELTA_BEFORE = (
     "Δ to the size before [95 % interval]",
@@ -73,7 +79,7 @@ def sizes() -> Table:
 
 def enough(recipe: Recipe) -> str:
     """Whether its mean is shown to be ``ENOUGH``, as a record is: one-sided, at 1 %."""
-    return verdict(estimate(last(recipe)), ENOUGH, LEVEL)
+    return verdict(estimate(last(recipe)), ENOUGH, CLAIM)
 
 
 def target(recipe: Recipe) -> float:

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
+CLAIM = 0.01  # the level at which a record, or a claim of "at least", is shown
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -162,6 +164,14 @@ def p_equivalent(found: Estimate, margin: float) -> float:
 def mean_std(found: Estimate, digits: int = 2) -> str:
     """``99.48 ± 0.05``."""
     return f"{found.mean:.{digits}f} ± {found.std:.{digits}f}"
+
+
+def summary(values: Sequence[float], digits: int = 2) -> str:
+    """``mean_std`` over seeds; of one seed only its value."""
+    values = list(values)
+    if len(values) < 2:
+        return f"{values[0]:.{digits}f}"
+    return mean_std(estimate(values), digits)
 
 
 def interval(found: Estimate, digits: int = 2) -> str:

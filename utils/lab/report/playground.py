@@ -45,7 +45,7 @@ def write(path: Path = PATH, samples: Path = SAMPLES) -> list[str]:
     write_text(json.dumps(sample_digits(images), indent=0) + "\n", samples)
     described = []
     for name, network in found.items():
-        seen = normalized(network, images.test_images)
+        seen = network.prepared(images.test_images)
         bits = fewest_bits(network.network, seen)
         described.append(playground.describe_named(name, network, bits=bits.__getitem__))
         lines.append(f"{name}: bits of each kernel's weights {', '.join(map(str, bits))}")
@@ -70,12 +70,6 @@ def recorded_networks() -> tuple[dict[str, pretrained.FromPixels], list[str]]:
     for limit, recipe in FRONTIER.items():
         found[f"{limit // 1000}k"] = pretrained.load(recipe.name)
     return found, lines
-
-
-def normalized(network: pretrained.FromPixels, images: Tensor) -> Tensor:
-    """What the network takes for uint8 pixels ``[N, 28, 28]``: float ``[N, 1, 28, 28]``."""
-    upright = pretrained.set_upright(images) if network.deskew else images
-    return pretrained.loaders.normalize(upright)
 
 
 def fewest_bits(network: nn.Module, x: Tensor) -> list[int]:

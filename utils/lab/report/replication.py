@@ -17,16 +17,15 @@ from utils.support.tables import Table
 
 def table() -> Table:
     """First and second means of every recipe whose runs have been made again."""
-    rows = []
+    rows, reported = [], set(catalogue.reported())
     for name, first in protocol.first_records().items():
-        known = catalogue.EXPERIMENTS.get(name)
-        if known is None or known.draft:
+        if name not in reported:
             continue
         runs = results.reported(name)
         if runs[0]["machine"] == first["machine"]:
             continue
         old, new = pd.Series(first["last"]), results.last_accuracies(name)
         sides = [f"{mean_std(estimate(side), 3)} ({len(side)})" for side in (old, new)]
-        rows.append([known.recipe.title, *sides, Difference(welch(old, new))])
+        rows.append([catalogue.recipe(name).title, *sides, Difference(welch(old, new))])
     columns = ["recipe", "first records", "made again", "difference [95 % interval]"]
     return noted(Table(columns, rows))

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from utils import models, plot_style, receptive_field
 from utils.experiments import catalogue
 from utils.experiments.speed import SPEED, SPEEDRUN
-from utils.lab.report.intervals import estimate, mean_std, p_value, verdict
+from utils.lab.report.intervals import CLAIM, estimate, mean_std, p_value, verdict
 from utils.lab.report.paired import DELTA, gap, noted
 from utils.lab.runs import results
 from utils.lab.timing import recorded
@@ -23,7 +23,6 @@ from utils.plot_style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, YELLOW
 from utils.recipes import Recipe, build_model, difference, in_words
 from utils.support.tables import Table
 
-LEVEL = 0.01  # what a record asks for
 TIMES_FASTER = 15  # than the baseline: the record's target
 
 
@@ -128,7 +127,7 @@ def targets(measured: dict | None = None) -> Table:
             f"the record: mean of the last epoch, {known.seeds} seeds",
             f"≥ {known.target:.2f}",
             f"{accuracy.mean:.3f}",
-            verdict(accuracy, known.target, LEVEL),
+            verdict(accuracy, known.target, CLAIM),
         ],
         [
             f"the record: seconds, a {TIMES_FASTER}th of design A's usual version",

@@ -5,17 +5,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from utils.corruptions import CORRUPTIONS, SEVERITIES, at_severity, corrupted
 from utils.experiments import catalogue, recorded
-from utils.experiments.recorded import BadResult, read_sealed, seal, seeds_of
+from utils.experiments.recorded import BadResult, read_sealed, seeds_of
 from utils.lab.runs import results
 from utils.other_digits import uci_digits
 from utils.recipes import recipe_hash
@@ -62,22 +61,8 @@ SURE = ("clean", "corruption", "uci")
 
 def read(path: Path) -> dict:
     """What is measured in the file at ``path``; ``BadResult`` where it is damaged."""
-    try:
-        stat = path.stat()
-        return _read(path, (stat.st_mtime_ns, stat.st_size, stat.st_ino))
-    except (OSError, ValueError) as error:
-        remedy = f"Remove it and measure again: python -m utils.lab beyond {path.stem}"
-        raise BadResult(f"{path}: {error}. {remedy}") from error
-
-
-@cache
-def _read(path: Path, _stamp: tuple) -> dict:
-    found = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise ValueError(f"not a file of format {FORMAT}")
-    if found.get("sha256") != seal(found):
-        raise ValueError("edited since it was measured: its checksum is not that of its content")
-    return found
+    remedy = f"Remove it and measure again: python -m utils.lab beyond {path.stem}"
+    return read_sealed(path, FORMAT, "measured", remedy)
 
 
 def measured(name: str, folder: Path = FOLDER, runs: Path = recorded.FOLDER) -> dict[int, dict]:

@@ -25,7 +25,7 @@ def drawn(name: str | None = None, seed: int | None = None) -> tuple[Recipe, int
     """
     year, week, _ = datetime.date.today().isocalendar()
     draw = random.Random(f"{year}-{week}")
-    recipe = catalogue.recipe(name or draw.choice(sorted(catalogue.EXPERIMENTS)))
+    recipe = catalogue.recipe(name or draw.choice(sorted(catalogue.reported())))
     seeds = sorted(results.recorded(recipe))
     if seed is None:
         seed = draw.choice(seeds)

@@ -187,7 +187,7 @@ def scores(name: str) -> pd.DataFrame:
 
 def _tidy(part: str, names: Iterable[str] | None) -> pd.DataFrame:
     if names is None:
-        names = [name for name, known in catalogue.EXPERIMENTS.items() if not known.draft]
+        names = catalogue.reported()
     tables = [
         pd.DataFrame(
             {

@@ -7,6 +7,7 @@ only the whole can tell; ``results.read`` asks each file for what it can tell al
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
 from utils import data
 from utils.experiments import catalogue
@@ -19,10 +20,12 @@ def audit(images: data.ImageSet | None = None) -> list[str]:
     ``images``, the full MNIST, tells whether the labels of the mistakes are its own. Where git has
     not the history, nothing is said of commits.
     """
-    reasons, commits = [], _known_commits()
-    for name, experiment in catalogue.EXPERIMENTS.items():
+    reasons, known = [], catalogue.EXPERIMENTS
+    recorded = {name: results.recorded(known[name].recipe) for name in known}
+    commits = _known_commits(run["git_commit"] for by in recorded.values() for run in by.values())
+    for name, runs in recorded.items():
         histories: dict[str, int] = {}
-        for seed, run in results.recorded(experiment.recipe).items():
+        for seed, run in runs.items():
             what = f"{name} seed {seed}"
             numbers = {key: run["history"][key] for key in run["history"] if key != "seconds"}
             twin = histories.setdefault(json.dumps(numbers), seed)
@@ -30,17 +33,15 @@ def audit(images: data.ImageSet | None = None) -> list[str]:
                 reasons.append(f"{what} has the history of seed {twin}: one run, filed twice")
             if images is not None and (why := _other_labels(run, images)):
                 reasons.append(f"{what}: {why}")
-            if commits and (why := _commit(run["git_commit"], experiment, commits)):
+            if commits and (why := _commit(run["git_commit"], known[name], commits)):
                 reasons.append(f"{what}: {why}")
     return reasons
 
 
-def _known_commits() -> set[str]:
-    """Of the commits that recorded runs name, those in the history; empty where git has none."""
-    recipes = [experiment.recipe for experiment in catalogue.EXPERIMENTS.values()]
-    named = {run["git_commit"] for each in map(results.recorded, recipes) for run in each.values()}
+def _known_commits(named: Iterable[str]) -> set[str]:
+    """Those of the ``named`` commits that are in the history; empty where git has none."""
     try:
-        return {commit for commit in named if protocol.in_history(commit)}
+        return {commit for commit in set(named) if protocol.in_history(commit)}
     except OSError:
         return set()
 

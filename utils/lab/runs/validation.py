@@ -19,6 +19,7 @@ from utils.support.lookup import look_up
 FOLDER = protocol.CHOICES
 SAMPLES = (50_000, 10_000)  # what a candidate trains on and is judged on
 SPLITS = {1: "", 2: "-split-2"}  # and what a file's name says of it
+IMAGES = {1: "validation", 2: "validation 2"}  # of each split, by name (see ``job.images_of``)
 AS_CHOSEN = "as chosen"  # the candidate that differs in nothing
 
 
@@ -71,6 +72,5 @@ def run(
         changed = changed_settings(recipe.settings(), candidate.settings()) or AS_CHOSEN
         name = f"{recipe.name} {changed} seed {seed}"
         path = FOLDER / recipe.name / f"{recipe_hash(candidate)}{SPLITS[split]}-seed-{seed}.json"
-        images = "validation" if split == 1 else f"validation {split}"
-        todo.append(Job(name, candidate, seed, images, threads, path, device))
+        todo.append(Job(name, candidate, seed, IMAGES[split], threads, path, device))
     grid.record(todo, jobs, cluster)
