@@ -28,6 +28,8 @@ OTHER_VALUES = {
     "unpadded": True,
     "bias": True,
     "activation": "silu",
+    "selection": 0.5,
+    "at_random": True,
 }
 
 
@@ -44,7 +46,9 @@ def test_every_setting_decides_something(digits, setting):
     """Changing any one of them changes the losses of a short run, or their number."""
     few = digits.subset(640, 100)
     plain = {"model": "plain", "stages": "4/6", "head": "mean"} if setting in STAGED else {}
-    base = AUGMENTATION.variant(epochs=1, **plain)
+    chosen = {"epochs": 2} if setting in ("selection", "at_random") else {"epochs": 1}
+    chosen |= {"selection": 0.5} if setting == "at_random" else {}
+    base = AUGMENTATION.variant(**chosen, **plain)
     other = base.variant(**{setting: OTHER_VALUES[setting]})
     assert difference(base, other).keys() == {setting}
     first, second = (

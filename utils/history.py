@@ -15,7 +15,8 @@ class History:
     """What training left behind: one entry per epoch in every list.
 
     ``lr`` is the rate at the epoch's start, ``seconds`` its training time without evaluation.
-    ``train_accuracy`` is counted on the fly, over the batches as the changing network saw them.
+    ``train_samples`` is the size of the training set; ``trained``, how many images an epoch took of
+    it (empty in older records: all). ``train_accuracy`` is counted on the fly, over the batches as the changing network saw them.
     """
 
     train_samples: int = 0
@@ -26,19 +27,26 @@ class History:
     train_correct: list[int] = field(default_factory=list)
     test_loss: list[float] = field(default_factory=list)
     test_correct: list[int] = field(default_factory=list)
+    trained: list[int] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.test_correct)
 
     def add(self, samples: int, test: Evaluation, **epoch: float) -> None:
         """Append a finished epoch: its ``lr``, ``seconds``, ``train_loss``, ``train_correct``."""
-        self.train_samples, self.test_samples = samples, len(test.labels)
+        self.train_samples = max(samples, self.train_samples)
+        self.test_samples = len(test.labels)
+        self.trained.append(samples)
         for name, value in {**epoch, "test_loss": test.loss, "test_correct": test.correct}.items():
             getattr(self, name).append(value)
 
     @property
     def train_accuracy(self) -> list[float]:
-        return [100 * correct / self.train_samples for correct in self.train_correct]
+        counts = zip(self.train_correct, self._images(), strict=True)
+        return [100 * correct / images for correct, images in counts]
+
+    def _images(self) -> list[int]:
+        return self.trained or [self.train_samples] * len(self)
 
     @property
     def test_accuracy(self) -> list[float]:
@@ -54,7 +62,7 @@ class History:
                 f"{self.lr[i]:.6f}",
                 f"{self.seconds[i]:.1f} s",
                 f"{self.train_loss[i]:.4f}",
-                f"{self.train_correct[i]}/{self.train_samples}",
+                f"{self.train_correct[i]}/{self._images()[i]}",
                 f"{self.train_accuracy[i]:.2f}",
                 f"{self.test_loss[i]:.4f}",
                 f"{self.test_correct[i]}/{self.test_samples}",

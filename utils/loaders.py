@@ -73,9 +73,13 @@ class MemoryLoader:
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         total = len(self.images)
-        order = torch.arange(total)
-        if self.shuffle:
-            order = torch.randperm(total, generator=self._order)
+        yield from self._made(self._shuffled(total) if self.shuffle else torch.arange(total))
+
+    def _shuffled(self, n: int) -> Tensor:
+        return torch.randperm(n, generator=self._order)
+
+    def _made(self, order: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """The batches of the images at ``order``."""
         # Several batches at a time: on small batches the calls cost more than the work.
         together = max(1, TOGETHER // self.batch_size) * self.batch_size
         for at in order.to(self.images.device).split(together):

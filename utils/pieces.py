@@ -16,6 +16,7 @@ from utils.history import Evaluation, History
 from utils.loaders import MemoryLoader, OwnPolicy, stock_loader
 from utils.recipes import Recipe, build_model
 from utils.schedules import Schedule
+from utils.selection import SelectingLoader
 from utils.support.seeds import seeded, spawned
 
 EVALUATION_BATCH = 1000
@@ -56,6 +57,7 @@ class Pieces:
                 max_grad_norm=self.recipe.max_grad_norm,
                 label_smoothing=self.recipe.label_smoothing,
                 average=self.average,
+                learn=getattr(self.train_loader, "learn", None),
                 device=self.device,
                 verbose=verbose,
                 on_update=on_update,
@@ -89,7 +91,7 @@ def prepare(
     model = model.to(device, memory_format=layout)
     optimizer = _make_optimizer(recipe, own.get("optimizer"), model.parameters(), device)
     loaders = build_loaders(recipe, images, loader_seed, device, own.get("policy"))
-    updates = recipe.epochs * len(loaders[0])
+    updates = count_updates(recipe, loaders[0])
     if own.get("schedule") is not None:
         schedule = own["schedule"](optimizer, updates)
         _check_made("schedule", schedule, Schedule)
@@ -161,12 +163,25 @@ def build_loaders(
     elif policy is not None and recipe.engine == "batched":
         augment = _batched(policy)
     by_image = augment is None and (policy is not None or recipe.engine == "albumentations")
-    if by_image:
+    if by_image and recipe.selection:
+        raise ValueError("selection needs whole batches: this policy runs image by image")
+    if recipe.selection:
+        del shared["shuffle"]
+        chosen = {"share": recipe.selection, "at_random": recipe.at_random}
+        train_loader = SelectingLoader(*train, augment=augment, device=device, **shared, **chosen)
+    elif by_image:
         train_loader = stock_loader(*train, transform=policy, **shared)
     else:
         train_loader = MemoryLoader(*train, augment=augment, device=device, **shared)
     test = (images.test_images, images.test_labels)
     return train_loader, MemoryLoader(*test, batch_size=EVALUATION_BATCH, device=device)
+
+
+def count_updates(recipe: Recipe, train_loader) -> int:
+    """The optimizer steps of a run."""
+    if recipe.selection:
+        return train_loader.updates(recipe.epochs)
+    return recipe.epochs * len(train_loader)
 
 
 def _batched(policy) -> Callable | None:

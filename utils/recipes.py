@@ -36,7 +36,9 @@ class Recipe:
     ``"albumentations"`` image by image in torch's own loader. ``schedule`` and ``lr``, the
     highest rate it reaches, are the learning rate over time. ``max_grad_norm`` is gradient
     clipping, ``None`` for none. ``ema`` is the decay of a moving average of the weights, which is
-    evaluated in their place; 0 for none. Raises ``ValueError`` for a setting that cannot be.
+    evaluated in their place; 0 for none. ``selection`` is the share of the images that each epoch
+    after the first takes, those of highest loss (``utils.selection``), or as many ``at_random``;
+    0 for all. Raises ``ValueError`` for a setting that cannot be.
     """
 
     name: str
@@ -61,17 +63,19 @@ class Recipe:
     max_grad_norm: float | None = 1.0
     label_smoothing: float = 0.0
     ema: float = 0.0
+    selection: float = 0.0
+    at_random: bool = False
     schedule: str = "constant"
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"\w[\w.-]*", self.name):
             raise ValueError(f"name={self.name!r} is not made of letters, digits and _ . - alone")
-        for name in ("unpadded", "bias", "channels_last", "batch_norm", "deskew"):
+        for name in ("unpadded", "bias", "channels_last", "batch_norm", "deskew", "at_random"):
             if not isinstance(value := getattr(self, name), bool):
                 raise ValueError(f"{name}={value!r} is neither True nor False")
         checks.whole(1, batch_size=self.batch_size, epochs=self.epochs)
         checks.number(0, 1, dropout=self.dropout, momentum=self.momentum, ema=self.ema)
-        checks.number(0, 1, label_smoothing=self.label_smoothing)
+        checks.number(0, 1, label_smoothing=self.label_smoothing, selection=self.selection)
         checks.number(0, open_low=True, lr=self.lr)
         if self.max_grad_norm is not None:
             checks.number(0, open_low=True, max_grad_norm=self.max_grad_norm)
@@ -81,6 +85,10 @@ class Recipe:
         look_up("engine", self.engine, ENGINES)
         if self.augmentation is not None:
             look_up("policy", self.augmentation, augmentation.POLICIES)
+        if self.at_random and not self.selection:
+            raise ValueError("at_random=True draws a selection: give its share, selection=0.25")
+        if self.selection and self.engine != "batched":
+            raise ValueError("selection needs the batched engine: it learns from whole batches")
         if self.model == "plain":
             from utils import stages  # here: most recipes need none
 

@@ -66,6 +66,7 @@ def fit(
     max_grad_norm: float | None = None,
     label_smoothing: float = 0.0,
     average: AveragedModel | None = None,
+    learn: Callable[[Tensor, Tensor], None] | None = None,
     device: torch.device | str | None = None,
     verbose: bool = True,
     on_update: Callable[[Update], None] | None = None,
@@ -76,6 +77,7 @@ def fit(
     ``schedule`` advances after every update (``ReduceLROnPlateau`` after every epoch, with its
     training loss). A gradient longer than ``max_grad_norm``, over all weights together, is scaled
     down to it. ``average`` follows the model after every update and is evaluated in its place.
+    ``learn`` is handed the logits and labels of every batch: a loader that selects its images.
     ``on_update`` is handed each ``Update``, ``after_epoch`` the history so far.
 
     An interrupt (Ctrl-C, the stop button) ends training and returns the epochs that are finished.
@@ -104,6 +106,8 @@ def fit(
                 if max_grad_norm is not None:
                     nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm)
                 optimizer.step()
+                if learn is not None:
+                    learn(logits, y)
                 number += 1
                 epoch.count(loss.detach(), logits, y)
                 if on_update is not None:

@@ -90,6 +90,9 @@ class _Doubled:
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         return ((x.double(), y) for x, y in self.loader)
 
+    def __getattr__(self, name: str):
+        return getattr(self.loader, name)  # what a loader that selects has besides
+
 
 def _in_double_precision(made: pieces.Pieces) -> pieces.Pieces:
     """The pieces made so precise that the order of sums does not show.
