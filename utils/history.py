@@ -15,8 +15,9 @@ class History:
     """What training left behind: one entry per epoch in every list.
 
     ``lr`` is the rate at the epoch's start, ``seconds`` its training time without evaluation.
-    ``train_samples`` is the size of the training set; ``trained``, how many images an epoch took of
-    it (empty in older records: all). ``train_accuracy`` is counted on the fly, over the batches as the changing network saw them.
+    ``train_samples`` is the size of the training set; ``trained``, how many images an epoch took
+    of it (empty in older records: all). ``train_accuracy`` is counted on the fly, over the batches
+    as the changing network saw them.
     """
 
     train_samples: int = 0

@@ -45,7 +45,8 @@ class SelectingLoader(MemoryLoader):
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         order = self._chosen() if self._later else self._shuffled(len(self.images))
-        for self._at, batch in zip(order.split(self.batch_size), self._made(order), strict=True):
+        for at, batch in zip(order.split(self.batch_size), self._made(order), strict=True):
+            self._at = at
             yield batch
         self._later = True
 
