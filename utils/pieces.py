@@ -91,7 +91,7 @@ def prepare(
     model = model.to(device, memory_format=layout)
     optimizer = _make_optimizer(recipe, own.get("optimizer"), model.parameters(), device)
     loaders = build_loaders(recipe, images, loader_seed, device, own.get("policy"))
-    updates = count_updates(recipe, loaders[0])
+    updates = recipe.updates(len(images.train_images))
     if own.get("schedule") is not None:
         schedule = own["schedule"](optimizer, updates)
         _check_made("schedule", schedule, Schedule)
@@ -175,13 +175,6 @@ def build_loaders(
         train_loader = MemoryLoader(*train, augment=augment, device=device, **shared)
     test = (images.test_images, images.test_labels)
     return train_loader, MemoryLoader(*test, batch_size=EVALUATION_BATCH, device=device)
-
-
-def count_updates(recipe: Recipe, train_loader) -> int:
-    """The optimizer steps of a run."""
-    if recipe.selection:
-        return train_loader.updates(recipe.epochs)
-    return recipe.epochs * len(train_loader)
 
 
 def _batched(policy) -> Callable | None:

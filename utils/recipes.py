@@ -106,6 +106,15 @@ class Recipe:
             found[field.name] = float(value) if whole else value
         return found
 
+    def images(self, n: int) -> list[int]:
+        """How many of ``n`` training images each epoch takes."""
+        later = max(1, round(self.selection * n)) if self.selection else n
+        return [n] + [later] * (self.epochs - 1)
+
+    def updates(self, n: int) -> int:
+        """The optimizer steps of a run on ``n`` training images."""
+        return sum(-(-images // self.batch_size) for images in self.images(n))
+
     def variant(self, name: str = "", title: str = "", /, **changes) -> Recipe:
         """This recipe with ``changes`` and nothing else, by default titled by what they are."""
         changed = dataclasses.replace(self, **changes)

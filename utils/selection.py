@@ -37,11 +37,8 @@ class SelectingLoader(MemoryLoader):
         self._later = False
 
     def __len__(self) -> int:
-        return self._batches(self._taken() if self._later else len(self.images))
-
-    def updates(self, epochs: int) -> int:
-        """Batches of ``epochs`` from the first one on."""
-        return self._batches(len(self.images)) + (epochs - 1) * self._batches(self._taken())
+        images = self._taken() if self._later else len(self.images)
+        return -(-images // self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         order = self._chosen() if self._later else self._shuffled(len(self.images))
@@ -58,9 +55,6 @@ class SelectingLoader(MemoryLoader):
 
     def _taken(self) -> int:
         return max(1, round(self.share * len(self.images)))
-
-    def _batches(self, images: int) -> int:
-        return -(-images // self.batch_size)
 
     def _chosen(self) -> Tensor:
         if self.at_random:

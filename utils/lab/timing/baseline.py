@@ -16,7 +16,7 @@ from torchvision.transforms import InterpolationMode
 
 from utils import layers, schedules
 from utils.data import MEAN, STD
-from utils.pieces import Pieces, count_updates
+from utils.pieces import Pieces
 
 
 class TorchvisionMNIST(datasets.MNIST):
@@ -60,6 +60,6 @@ def as_torch_makes_it(pieces: Pieces) -> Pieces:
         if isinstance(layer, layers.Dropout):
             layer.__class__ = nn.Dropout  # ours differs from it in nothing but how it draws
     optimizer = SGD(pieces.model.parameters(), lr=recipe.lr, momentum=recipe.momentum)
-    updates = count_updates(recipe, pieces.train_loader)
+    updates = recipe.epochs * len(pieces.train_loader)
     schedule = schedules.build(recipe.schedule, optimizer, updates, recipe.epochs)
     return dataclasses.replace(pieces, optimizer=optimizer, schedule=schedule)
