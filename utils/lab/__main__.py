@@ -191,6 +191,14 @@ def race(repeats, record):
     print(speed.race(measured, elsewhere=[]), path, sep="\n\n")
 
 
+def record(name):
+    """Write the dated folder of a record of speed, after its runs and its race: record speedrun."""
+    from utils.experiments import catalogue
+    from utils.lab.report import records, speed
+
+    print(records.write(catalogue.recipe(name), speed.read()))
+
+
 def search(limit, trials):
     """Look for the most accurate network of a size, on validation: search 8000."""
     from utils.lab import search
@@ -240,6 +248,7 @@ COMMANDS = {
     report: "",
     bench: "--repeats --batch-sizes --record",
     race: "--repeats --record",
+    record: "name",
     search: "limit --trials",
     weights: "recipes",
     repeat: "recipe --seed",

@@ -1,0 +1,51 @@
+"""A record's dated folder: its runs, its race, and that it does not change."""
+
+import csv
+import json
+
+import pytest
+
+from utils.experiments.speed import SPEEDRUN
+from utils.experiments.steps import SKELETON
+from utils.lab.report import records
+from utils.lab.timing.recorded import BASELINE, ENTRANTS
+
+
+@pytest.fixture
+def race():
+    run = {"ready": 0.5, "training": 9.5, "accuracy": 99.4}
+    slow = run | {"training": 99.5}
+    entrants = {name: [slow if name == BASELINE else run] for name in ENTRANTS}
+    return {"machine": "a machine", "threads": 2, "git_commit": "abc", "race": entrants}
+
+
+def test_a_record_holds_every_seed_and_the_race(tmp_path, race):
+    path = records.write(SPEEDRUN, race, tmp_path)
+    record = json.loads((path / "record.json").read_text())
+    assert path.name == f"{record['date']}-speedrun" and record["seeds"] == 20
+    assert record["parameters"] == 19_794 and record["race"]["git_commit"] == "abc"
+    with (path / "log.csv").open() as lines:
+        rows = list(csv.DictReader(lines))
+    assert len(rows) == 20 * SPEEDRUN.epochs
+    last = [float(row["test accuracy"]) for row in rows if row["epoch"] == str(SPEEDRUN.epochs)]
+    assert sum(last) / 20 == pytest.approx(record["mean"], abs=1e-4)
+    assert {row["images"] for row in rows} == {"60000"}
+    (shown,) = records.table(records.read(tmp_path)).rows
+    assert shown[-3:] == ["10.0", "10.0", "a machine"]
+
+
+def test_a_record_does_not_change(tmp_path, race):
+    records.write(SPEEDRUN, race, tmp_path)
+    with pytest.raises(ValueError, match="is written already: a record does not change"):
+        records.write(SPEEDRUN, race, tmp_path)
+
+
+def test_what_did_not_race_is_no_record(tmp_path, race):
+    with pytest.raises(ValueError, match="a place in the race only if it is one of design_a"):
+        records.write(SKELETON, race, tmp_path)
+
+
+def test_the_folders_say_what_was_claimed():
+    """The first record: 99.439 over 20 seeds, an 11.4th of the usual version's seconds."""
+    first, *_ = records.table().rows
+    assert first[3] == "99.439 ± 0.035" and first[6:8] == ["8.6", "11.4"]

@@ -1,0 +1,110 @@
+"""The records of speed, one dated folder each: what was run, what came out, and the race.
+
+A folder in assets/records is written once, when a record is set, and stays as it is: recorded
+runs may be made again later and races measured on another machine, but what a record was claimed
+with does not change.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from statistics import median
+
+from utils import models
+from utils.experiments.recorded import read_sealed, seeds_of
+from utils.history import History
+from utils.lab.report.intervals import estimate, p_value
+from utils.lab.timing.recorded import BASELINE, ENTRANTS
+from utils.recipes import Recipe, build_model, switched_on
+from utils.support.files import write_json, write_text
+from utils.support.paths import ASSETS
+from utils.support.tables import Table
+
+FOLDER = ASSETS / "records"
+LEAST = 99.40  # per cent, the mean that a record is to show
+COLUMNS = ("seed", "epoch", "images", "lr", "train loss", "train accuracy", "test accuracy")
+
+
+def write(recipe: Recipe, race: dict, folder: Path = FOLDER) -> Path:
+    """Write the record of ``recipe`` from its recorded runs and the ``race`` it took part in.
+
+    Raises ``ValueError`` where it took no part, has fewer than two runs, or is written already.
+    """
+    entrant = next((name for name, racer in ENTRANTS.items() if racer == recipe), None)
+    runs = {seed: read_sealed(path) for seed, path in seeds_of(recipe).items()}
+    if entrant not in race["race"] or len(runs) < 2:
+        raise ValueError(
+            f"{recipe.name} has {len(runs)} recorded runs and a place in the race only if it is "
+            f"one of {', '.join(r.name for r in ENTRANTS.values())}: record, then race"
+        )
+    date = max(run["finished"] for run in runs.values())[:10]
+    path = folder / f"{date}-{recipe.name}"
+    if path.exists():
+        raise ValueError(f"{path} is written already: a record does not change")
+    reached = estimate([run["test_accuracy_last"] for run in runs.values()])
+    write_text(_log(runs), path / "log.csv")
+    write_json(
+        {
+            "name": recipe.name,
+            "title": recipe.title,
+            "date": date,
+            "recipe": switched_on(recipe.settings()),
+            "parameters": models.count_parameters(build_model(recipe)),
+            "seeds": len(runs),
+            "mean": round(reached.mean, 4),
+            "deviation": round(reached.std, 4),
+            f"p of a mean below {LEAST:.2f}": reached.p_at_least(LEAST),
+            "commits": sorted({run["git_commit"] for run in runs.values()}),
+            "machines": sorted({run["machine"] for run in runs.values()}),
+            "entrant": entrant,
+            "race": {key: race[key] for key in ("machine", "threads", "git_commit", "race")},
+        },
+        path / "record.json",
+    )
+    return path
+
+
+def _log(runs: dict[int, dict]) -> str:
+    """Every epoch of every seed, as comma-separated values."""
+    rows = [COLUMNS]
+    for seed, run in runs.items():
+        history = History(**run["history"])
+        columns = (history.images, history.lr, history.train_loss)
+        columns += (history.train_accuracy, history.test_accuracy)
+        for epoch, (images, lr, *rest) in enumerate(zip(*columns, strict=True), 1):
+            loss, train, test = rest
+            rows.append((seed, epoch, images, f"{lr:.6f}", f"{loss:.5f}", f"{train:.3f}", test))
+    return "".join(",".join(map(str, row)) + "\n" for row in rows)
+
+
+def read(folder: Path = FOLDER) -> list[dict]:
+    """Every record, the oldest first."""
+    paths = sorted(folder.glob("*/record.json"))
+    return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+
+
+def table(found: list[dict] | None = None) -> Table:
+    """The records one after the other: seconds are those of each one's own race."""
+    rows = []
+    for record in read() if found is None else found:
+        took = {
+            name: median(run["ready"] + run["training"] for run in runs)
+            for name, runs in record["race"]["race"].items()
+        }
+        seconds = took[record["entrant"]]
+        reached = {"mean": record["mean"], "deviation": record["deviation"]}
+        rows.append(
+            {
+                "set on": record["date"],
+                "record": record["title"],
+                "parameters": f"{record['parameters']:,}",
+                "last epoch": f"{reached['mean']:.3f} ± {reached['deviation']:.3f}",
+                "seeds": record["seeds"],
+                f"at least {LEAST:.2f}": p_value(record[f"p of a mean below {LEAST:.2f}"]),
+                "seconds": f"{seconds:.1f}",
+                "times faster than design A's usual version": f"{took[BASELINE] / seconds:.1f}",
+                "machine of the race": record["race"]["machine"],
+            }
+        )
+    return Table.of(rows)
