@@ -202,7 +202,7 @@ def test_bench_records_nothing_unasked_or_less_than_the_tables_need(stopwatch, c
     assert command.main(["bench", "--repeats", "1"]) == 0
     assert (stopwatch.parent / "build" / "benchmark.json").exists()
     assert command.main(["bench", "--repeats", "1", "--record"]) == 1
-    assert "at least 5 times, not MNIST on cpu, 1 times" in capsys.readouterr().err
+    assert "at least 10 times, not MNIST on cpu, 1 times" in capsys.readouterr().err
     assert not stopwatch.exists()
 
 

@@ -59,7 +59,7 @@ ARGUMENTS = {
     "--threads": {"type": count, "default": 1, "help": "CPU threads of a run (default 1)"},
     "--folder": {"help": "for results (default assets/results)"},
     "--smoke": {"action": "store_true", "help": "runs of seconds, to try the machinery"},
-    "--repeats": {"type": count, "help": "turns (default 5; race: 3)"},
+    "--repeats": {"type": count, "help": "turns (default 10; race: 3)"},
     "--batch-sizes": {"type": count, "nargs": "*", "default": [], "help": "besides each own"},
     "--record": {"action": "store_true", "help": "write the file in assets/ that the tables show"},
     "--split": {"type": count, "default": 1, "help": "1 to choose on (default), 2 to confirm on"},
@@ -161,11 +161,11 @@ def bench(repeats, batch_sizes, record):
     from utils.lab.timing import loading, recorded
     from utils.support.files import write_json
 
-    images, device, repeats = data.load(), training.default_device(), repeats or 5
-    if record and (not images.is_mnist or device.type != "cpu" or repeats < 5):
+    images, device, repeats = data.load(), training.default_device(), repeats or 10
+    if record and (not images.is_mnist or device.type != "cpu" or repeats < recorded.TURNS):
         raise ValueError(
-            f"the tables show MNIST on the CPU, at least 5 times, not {images.name} on "
-            f"{device.type}, {repeats} times: measure without --record"
+            f"the tables show MNIST on the CPU, at least {recorded.TURNS} times, not "
+            f"{images.name} on {device.type}, {repeats} times: measure without --record"
         )
     images = loading.share(images)
     measured = {"loading": loading.measure(images, device, repeats, batch_sizes)}

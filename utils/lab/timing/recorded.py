@@ -10,6 +10,7 @@ import functools
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -34,9 +35,8 @@ TORCH_FLOOR, FLOOR = "floor of the usual layers", "floor"
 BASELINE, COURSE, RECORD = "design A, usual version", "design A, ours", "the record"
 ENTRANTS = {BASELINE: DESIGN_A, COURSE: DESIGN_A, RECORD: SPEEDRUN}
 
-# The targets for loading: per cent over the floor, and times faster than torchvision.
-MOST_OVER_FLOOR = {PLAIN: 3, AUGMENTED: 10}
-TIMES_FASTER = 3
+MOST_OVER_FLOOR = {PLAIN: 3, AUGMENTED: 10}  # per cent: the targets for loading
+TURNS = 10  # at least, of what is recorded
 
 
 def race_path(device: str) -> Path:
@@ -90,45 +90,58 @@ def table(measured: dict | None = None) -> Table:
     return Table([*columns, "images per second", "not the network"], rows)
 
 
-def compared(measured: dict | None = None) -> Iterator[tuple[dict, str, pd.Series, pd.Series]]:
-    """Every case, plain and augmented: our per cent over the floor, times faster than torchvision.
+class Compared(NamedTuple):
+    """Our loading in one case, plain or augmented; per cent over the floor, in two ways.
 
-    Both turn by turn: from one turn to the next the machine may have slowed down.
+    ``turns`` divides within each turn, so that a machine that slows down from one turn to the
+    next does not count, and tells how far one turn is from another. ``medians`` divides two
+    medians: the best guess at an epoch of each, but a slow spell in one of them moves it.
     """
+
+    case: dict
+    kind: str
+    turns: pd.Series
+    medians: float
+    faster: pd.Series  # times, than torchvision's loading, turn by turn
+
+
+def compared(measured: dict | None = None) -> Iterator[Compared]:
+    """Every case, plain and augmented."""
     for case in (measured or read()["loading"])["cases"]:
         took = pd.DataFrame(case["seconds"])
+        middle = took.median()
         for kind, ours in OURS.items():
-            over = 100 * (took[ours] / took[FLOOR] - 1)
-            yield case, kind, over, took[TORCHVISION[kind]] / took[ours]
+            turns = 100 * (took[ours] / took[FLOOR] - 1)
+            medians = 100 * (middle[ours] / middle[FLOOR] - 1)
+            yield Compared(case, kind, turns, medians, took[TORCHVISION[kind]] / took[ours])
 
 
 def ratios(measured: dict | None = None) -> Table:
     """How many times faster than torchvision ours is, and what it costs over the floor."""
     rows = [
         [
-            f"{case['model']}, {case['batch_size']}",
-            kind,
-            f"{faster.median():.1f}",
-            f"{over.median():+.1f} %",
-            f"{over.min():+.1f} to {over.max():+.1f} %",
+            f"{found.case['model']}, {found.case['batch_size']}",
+            found.kind,
+            f"{found.faster.median():.1f}",
+            f"{found.turns.median():+.1f} %",
+            f"{found.turns.min():+.1f} to {found.turns.max():+.1f} %",
+            f"{found.medians:+.1f} %",
         ]
-        for case, kind, over, faster in compared(measured)
+        for found in compared(measured)
     ]
     columns = ["network, batch", "digits", "times faster than torchvision"]
-    return Table([*columns, "over the floor", "turn by turn"], rows)
+    columns += ["over the floor: median of turns", "least to most", "ratio of medians"]
+    return Table(columns, rows)
 
 
 def targets(measured: dict | None = None) -> list[list[str]]:
-    """The targets for loading, for designs as they are, and whether what was measured is enough."""
+    """The targets for loading, for designs as they are; reached where both sums say so."""
     rows = []
-    for case, kind, over, faster in compared(measured):
-        if case["batch_size"] != catalogue.recipe(case["recipe"]).batch_size:
+    for found in compared(measured):
+        if found.case["batch_size"] != catalogue.recipe(found.case["recipe"]).batch_size:
             continue
-        most, over, faster = MOST_OVER_FLOOR[kind], over.median(), faster.median()
-        what = f"{case['model']}: loading over the floor, {kind}"
-        rows.append([what, f"≤ {most} %", f"{over:.1f} %", "yes" if over <= most else "no"])
-        if kind == AUGMENTED:
-            what = f"{case['model']}: times faster than torchvision, {kind}"
-            reached = "yes" if faster >= TIMES_FASTER else "no"
-            rows.append([what, f"≥ {TIMES_FASTER}", f"{faster:.1f}", reached])
+        most, over = MOST_OVER_FLOOR[found.kind], (found.turns.median(), found.medians)
+        what = f"{found.case['model']}: loading over the floor, {found.kind}"
+        both = f"{over[0]:.1f} % (ratio of medians {over[1]:.1f} %)"
+        rows.append([what, f"≤ {most} %", both, "yes" if max(over) <= most else "no"])
     return rows
