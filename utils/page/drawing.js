@@ -95,6 +95,10 @@ export function makePad(pad, page) {
     context.font = "32px system-ui, sans-serif";
     context.textAlign = "center";
     context.fillText("Draw a digit here", pad.width / 2, pad.height / 2);
+    if (!pad.matches(":focus-visible")) return;
+    context.font = "22px system-ui, sans-serif";
+    context.fillText("Arrow keys move a pen, the space bar", pad.width / 2, pad.height / 2 + 50);
+    context.fillText("sets it down and lifts it.", pad.width / 2, pad.height / 2 + 80);
   }
 
   function paintCursor() {
@@ -143,6 +147,7 @@ export function makePad(pad, page) {
     }
     if (current || move) page.changed(false);
   });
+  pad.addEventListener("focus", page.repaint);
   pad.addEventListener("blur", () => {
     if (current && current.pointer === undefined) end();
     else page.repaint();
