@@ -42,7 +42,7 @@ export function paintSeen(target, pixels, network, unit, caption) {
   context.strokeStyle = "#ff963c";
   context.lineWidth = 3;
   context.strokeRect(left * zoom + 1.5, top * zoom + 1.5, width * zoom - 3, height * zoom - 3);
-  caption.textContent = `The unit sees ${width} × ${height} pixels of the digit, within the frame.`;
+  caption.textContent = `The unit sees ${width} × ${height} pixels.`;
 }
 
 export function showUnit(home, network, unit) {
@@ -86,7 +86,7 @@ function convolution(parts, words) {
   return [
     words(`${whole}.`),
     element("div", { className: "parts" },
-      element("div", {}, words("The patch below it, from each map that it reads"), squares(patch, parts, "Patch")),
+      element("div", {}, words(maps > 1 ? `The patch below it in ${maps} maps` : "The patch below it"), squares(patch, parts, "Patch")),
       element("div", {}, words("times its kernel"), squares(kernel, parts, "Kernel")),
       element("div", {}, words("gives these products"), squares(products, parts, "Products")),
     ),
