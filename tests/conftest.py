@@ -1,8 +1,11 @@
+import os
+import shutil
+
 import numpy as np
 import pytest
 import torch
 
-from utils import data
+from utils import data, playground, pretrained
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +32,54 @@ def _full_size(monkeypatch):
 def _one_random_stream():
     torch.manual_seed(0)
     np.random.seed(0)
+
+
+SIZES = {"phone": (360, 640), "desktop": (1280, 900)}
+
+
+@pytest.fixture(scope="module")
+def browser():
+    api = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
+    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
+    found = next(filter(None, map(shutil.which, names)), None)
+    with api.sync_playwright() as playwright:
+        found = found or playwright.chromium.executable_path
+        if not os.path.exists(found):
+            assert "BROWSER_TESTS" not in os.environ, "asked for: playwright install chromium"
+            pytest.skip("no Chromium is found: playwright install chromium")
+        # A container's root user has no sandbox.
+        launched = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="module")
+def page_file(tmp_path_factory):
+    names = ("frontier_2k", "frontier_20k")
+    path = tmp_path_factory.mktemp("page") / "page.html"
+    return playground.write(path, {name: pretrained.load(name) for name in names})
+
+
+@pytest.fixture(params=SIZES)
+def page(request, browser, page_file):
+    """An open page; afterwards it has said nothing, asked for nothing and kept to its window."""
+    width, height = SIZES[request.param]
+    phone = request.param == "phone"
+    opened = browser.new_page(
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if phone else "light",
+        has_touch=phone,
+        is_mobile=phone,
+    )
+    said = []
+    opened.on("console", lambda message: said.append(message.text))
+    opened.on("pageerror", lambda error: said.append(str(error)))
+    opened.on(
+        "request", lambda r: r.url.startswith(("file:", "data:", "blob:")) or said.append(r.url)
+    )
+    opened.goto(page_file.as_uri())
+    yield opened
+    # A phone widens its window for what does not fit.
+    assert opened.evaluate("Math.max(innerWidth, document.documentElement.scrollWidth)") <= width
+    opened.close()
+    assert said == []

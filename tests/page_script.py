@@ -7,7 +7,7 @@ import pytest
 
 from utils import playground
 
-PIECES = ("arithmetic", "preparation")
+PIECES = ("arithmetic", "preparation", "state")
 # What tests call: text in, text out. Images go in as one text of hexadecimal digits.
 CALLS = """
 let network;
@@ -30,6 +30,11 @@ function uprightAll(hex) {
   let found = "";
   for (let i = 0; i < bytes.length; i += 784) found += hexOf(upright(bytes.subarray(i, i + 784)));
   return found;
+}
+function strokesOf(fragment) {
+  const state = newState();
+  readFragment(fragment, state, [], 70);
+  return JSON.stringify(state.strokes);
 }
 function preparedHex(strokes, switches) { return hexOf(prepare(inkOf(strokes), switches).seen); }
 """
@@ -57,6 +62,10 @@ class Script:
 
     def prepared(self, strokes: list, **switches: bool) -> np.ndarray:
         return self._pixels(self.engine.call("preparedHex", strokes, switches))[0]
+
+    def strokes(self, fragment: str) -> list:
+        """The strokes that an address's fragment holds."""
+        return json.loads(self.engine.call("strokesOf", fragment))
 
     @staticmethod
     def _hex(images) -> str:

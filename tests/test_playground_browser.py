@@ -1,91 +1,10 @@
 """The page as a person uses it, in a headless Chromium: at a phone's size and a desktop's."""
 
-import base64
-import json
-import os
-import shutil
-import zlib
-
 import numpy as np
-import pytest
 import torch
+from page_browser import DRAWINGS, address, answer, choose, draw, png
 
 from utils import data, playground, pretrained
-from utils.support.paths import ROOT
-
-DRAWINGS = json.loads((ROOT / "tests/strokes.json").read_text(encoding="utf-8"))
-SIZES = {"phone": (360, 740), "desktop": (1200, 900)}
-
-
-@pytest.fixture(scope="module")
-def browser():
-    api = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
-    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
-    found = next(filter(None, map(shutil.which, names)), None)
-    with api.sync_playwright() as playwright:
-        found = found or playwright.chromium.executable_path
-        if not os.path.exists(found):
-            assert "BROWSER_TESTS" not in os.environ, "asked for: playwright install chromium"
-            pytest.skip("no Chromium is found: playwright install chromium")
-        # A container's root user has no sandbox.
-        launched = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield launched
-        launched.close()
-
-
-@pytest.fixture(scope="module")
-def file(tmp_path_factory):
-    names = ("frontier_2k", "frontier_20k")
-    path = tmp_path_factory.mktemp("page") / "page.html"
-    return playground.write(path, {name: pretrained.load(name) for name in names})
-
-
-@pytest.fixture(params=SIZES)
-def page(request, browser, file):
-    """An open page; afterwards it has said nothing, asked for nothing and kept to its window."""
-    width, height = SIZES[request.param]
-    scheme = {"phone": "dark", "desktop": "light"}[request.param]
-    opened = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
-    said = []
-    opened.on("console", lambda message: said.append(message.text))
-    opened.on("pageerror", lambda error: said.append(str(error)))
-    opened.on(
-        "request", lambda r: r.url.startswith(("file:", "data:", "blob:")) or said.append(r.url)
-    )
-    opened.goto(file.as_uri())
-    yield opened
-    assert opened.evaluate("document.documentElement.scrollWidth") <= width
-    opened.close()
-    assert said == []
-
-
-def draw(page, strokes):
-    pad = page.locator("#pad")
-    pad.scroll_into_view_if_needed()
-    box = pad.bounding_box()
-    for stroke in strokes:
-        points = [
-            (box["x"] + x / 1024 * box["width"], box["y"] + y / 1024 * box["height"])
-            for x, y in stroke["points"]
-        ]
-        page.mouse.move(*points[0])
-        page.mouse.down()
-        for point in points[1:]:
-            page.mouse.move(*point)
-        page.mouse.up()
-
-
-def answer(page):
-    text = page.locator("#verdict b")
-    return int(text.inner_text()) if text.count() else None
-
-
-def address(page):
-    return page.evaluate("location.href")  # page.url is told of a change a little later
-
-
-def choose(page, name):
-    page.get_by_role("button", name=name, exact=True).click()
 
 
 def test_digits_that_are_drawn_are_read(page):
@@ -144,10 +63,24 @@ def test_an_off_centre_digit_needs_its_preparation(page):
         for stroke in DRAWINGS[30]["strokes"]
     ]
     draw(page, small)
-    whole = page.locator("#verdict").inner_text()
+    assert answer(page) == 3
+    assert page.locator("#agreement").inner_text() == "All 2 networks read the same digit."
     for name in ("size", "centre"):
         page.locator(f"input[name={name}]").click()
-    assert page.locator("#verdict").inner_text() != whole
+    assert answer(page) != 3
+
+
+def test_networks_are_seen_to_disagree(page):
+    choose(page, "frontier_20k")
+    shown = []
+    for digit in range(20):
+        page.locator("#gallery button").nth(digit).click()
+        rows = "[...document.querySelectorAll('#table td b')].map((each) => each.innerText)"
+        page.wait_for_timeout(100)
+        (small, large), other = page.evaluate(rows), page.locator("td.other")
+        assert other.count() == (small != large)
+        shown.append(page.locator("#agreement").inner_text())
+    assert "1 of 2 reads another digit than frontier_20k (marked)." in shown
 
 
 def test_a_network_of_a_notebook_is_loaded(page, tmp_path):
@@ -207,32 +140,6 @@ def test_samples_a_picture_and_the_occlusion_map(page, tmp_path):
     page.locator("#picture").set_input_files(picture)
     page.wait_for_function("location.hash.includes('b=p')")
     assert answer(page) == 1
-
-
-def png(pixels):
-    """Grey pixels as a PNG file, by hand: no package that the course needs writes one."""
-
-    def chunk(kind, content):
-        checked = kind + content
-        ends = len(content).to_bytes(4, "big"), zlib.crc32(checked).to_bytes(4, "big")
-        return ends[0] + checked + ends[1]
-
-    height, width = pixels.shape
-    sizes = width.to_bytes(4, "big") + height.to_bytes(4, "big") + bytes((8, 0, 0, 0, 0))
-    rows = b"".join(b"\0" + row.tobytes() for row in pixels)
-    parts = chunk(b"IHDR", sizes), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")
-    return base64.b64decode("iVBORw0KGgo=") + b"".join(parts)
-
-
-def test_the_keyboard_draws(page):
-    page.locator("#pad").focus()
-    page.keyboard.press("Space")
-    for _ in range(20):
-        page.keyboard.press("ArrowDown")
-    page.keyboard.press("Space")
-    assert answer(page) == 1
-    page.keyboard.press("Control+z")
-    assert answer(page) is None
 
 
 def test_bars_follow_an_event_within_a_frame(page):

@@ -29,7 +29,8 @@ export function strokeOn(context, { pen, points }) {
   context.stroke();
 }
 
-// `page` has state, base() (cells and pixels below the strokes, or null) and changed(finished).
+// `page` has state, base() (cells and pixels below the strokes, or null), remember() for what is
+// about to change, and changed(finished).
 export function makePad(pad, page) {
   const { state } = page;
   const context = pad.getContext("2d");
@@ -45,6 +46,7 @@ export function makePad(pad, page) {
   }
 
   function begin(point) {
+    page.remember();
     cells(); // of what is there already, while `current` is not part of it
     current = { pen: state.pen, points: [point] };
     state.strokes.push(current);
@@ -84,7 +86,19 @@ export function makePad(pad, page) {
     const base = page.base();
     if (base) paintGrey(pad, base.pixels.map((value) => (value * 255) / base.most), base.side);
     for (const stroke of state.strokes) strokeOn(context, stroke);
+    if (!base && !state.strokes.length) paintHint();
     if (cursor && document.activeElement === pad) paintCursor();
+  }
+
+  function paintHint() {
+    context.fillStyle = "#8a949e";
+    context.font = "32px system-ui, sans-serif";
+    context.textAlign = "center";
+    context.fillText("Draw a digit here", pad.width / 2, pad.height / 2);
+    if (!pad.matches(":focus-visible")) return;
+    context.font = "22px system-ui, sans-serif";
+    context.fillText("Arrow keys move a pen, the space bar", pad.width / 2, pad.height / 2 + 50);
+    context.fillText("sets it down and lifts it.", pad.width / 2, pad.height / 2 + 80);
   }
 
   function paintCursor() {
@@ -133,6 +147,7 @@ export function makePad(pad, page) {
     }
     if (current || move) page.changed(false);
   });
+  pad.addEventListener("focus", page.repaint);
   pad.addEventListener("blur", () => {
     if (current && current.pointer === undefined) end();
     else page.repaint();

@@ -33,17 +33,26 @@ function download(name, content) {
   setTimeout(() => URL.revokeObjectURL(address), 1000);
 }
 
-// drawn() gives the 28 x 28 pixels before they are set upright, or null where nothing is drawn.
+// Jupyter shows the page in a frame that may save no file, and fails in silence.
+const mayNotSave = origin === "null" && location.protocol !== "file:";
+
+// The text itself, to be copied into a file.
+function show(text) {
+  const shown = document.getElementById("text");
+  shown.hidden = false;
+  shown.value = text;
+  shown.select();
+}
+
+// drawn() gives the 28 x 28 pixels before they are set upright; allow(ink) says if there is ink.
 export function makeKeeping(get, drawn, kept) {
   const drawings = [];
 
   function keep(label) {
-    const pixels = drawn();
-    if (!pixels) return;
-    const drawing = { label, pixels: pixels.slice() };
+    const drawing = { label, pixels: drawn().slice() };
     drawings.push(drawing);
     const picture = canvas(28, 28);
-    paintGrey(picture, pixels, 28);
+    paintGrey(picture, drawing.pixels, 28);
     const remove = element("button", { type: "button", title: `A ${label}. Click to remove it.` });
     remove.setAttribute("aria-label", `Remove this ${label}`);
     remove.append(picture);
@@ -66,11 +75,25 @@ export function makeKeeping(get, drawn, kept) {
     button.addEventListener("click", () => keep(digit));
     get("labels").append(button);
   }
-  get("csv").addEventListener("click", () => download("drawings.csv", csvText(drawings)));
+  get("csv").addEventListener("click", () => {
+    if (mayNotSave) show(csvText(drawings));
+    else download("drawings.csv", csvText(drawings));
+  });
+  if (mayNotSave) {
+    get("csv").textContent = "Show CSV";
+    get("idx").hidden = true;
+    get("where").textContent =
+      "This frame may save no file. Copy the text into drawings.csv, or open the page's file in a browser.";
+  }
   get("idx").addEventListener("click", () => {
     // One after the other: a browser drops the first of two that are asked for at once.
     Object.entries(idxFiles(drawings)).forEach(([name, content], i) => {
       setTimeout(() => download(name, content), 300 * i);
     });
   });
+  return {
+    allow(ink) {
+      for (const button of get("labels").children) button.disabled = !ink;
+    },
+  };
 }

@@ -21,7 +21,8 @@ readFragment(location.hash, state, samples, PICTURE);
 const networks = new Map(); // by name; a table's row each
 let unit = null; // the unit that a reader points at
 let occluded = null; // the occlusion map, while it is shown
-let compared = 0; // the turn whose answers the table holds
+let comparing = false; // while the other networks read
+const past = []; // {strokes, base} before each change, for undo
 let turn = 0; // counts what is read, so that slow work on an older drawing stops
 let last = null; // {ink, found, pixels}: what was prepared last
 
@@ -67,6 +68,8 @@ function read() {
   last.probabilities = last.found.box ? probabilitiesOf(network, last.pixels) : null;
   if (!last.found.box) probabilitiesOf(network, last.pixels);
   showBars(last.probabilities);
+  get("occlude").disabled = !last.found.box;
+  keeping.allow(last.found.box);
   repaint();
 }
 
@@ -78,25 +81,30 @@ const repaint = eachFrame(() => {
     ? `This test digit is labelled ${samples[state.base.sample].label}. It comes prepared, so that the ` +
       "first stages change nothing. Draw on it, and they do."
     : "Leave a stage out and see what the networks then say.";
-  maps.paint(network);
+  maps.paint();
   showUnit(get("unit"), network, unit);
   if (!occluded) paintSeen(get("seen"), last.pixels, network, unit, get("field"));
-  if (compared !== turn) compareNetworks(turn);
+  compareNetworks();
 });
 
-// The others' answers, one after the other, so that the pen is never kept waiting.
-async function compareNetworks(now) {
-  compared = now;
-  const made = last;
-  const chosen = made.probabilities ? largest(made.probabilities) : -1;
-  table.show(state.network, made.probabilities, chosen);
-  for (const network of networks.values()) {
-    if (network.name === state.network) continue;
-    await new Promise((next) => setTimeout(next));
-    if (now !== turn) return;
-    const probabilities = made.found.box ? probabilitiesOf(network, pixelsFor(network, made)) : null;
-    table.show(network.name, probabilities, chosen);
+// The table's answers, the oldest first and one at a time, so that the pen is never kept waiting
+// and every row follows it.
+async function compareNetworks() {
+  if (comparing) return;
+  comparing = true;
+  for (;;) {
+    const [network] = [...networks.values()].sort((a, b) => (a.read ?? 0) - (b.read ?? 0));
+    if (network.read === turn) break;
+    network.read = turn;
+    if (network.name === state.network) {
+      table.show(network.name, last.probabilities);
+    } else {
+      table.show(network.name, last.found.box ? probabilitiesOf(network, pixelsFor(network, last)) : null);
+      await new Promise((next) => setTimeout(next));
+    }
+    table.agree(state.network);
   }
+  comparing = false;
 }
 
 function save() {
@@ -112,10 +120,20 @@ function changed(finished) {
   if (finished) save();
 }
 
-function redraw(change) {
-  change();
+function remember() {
+  past.push({ strokes: [...state.strokes], base: state.base });
+}
+
+function redraw(drawing) {
+  Object.assign(state, drawing);
   pad.forget();
   changed(true);
+}
+
+// Another drawing in place of this one, which undo brings back.
+function replace(base) {
+  if (state.strokes.length || state.base) remember();
+  redraw({ strokes: [], base });
 }
 
 function choose(name) {
@@ -200,20 +218,20 @@ function makeLegend() {
   return paint;
 }
 
-// A step back takes the last stroke away, then what lies under the strokes.
+// A step back. A drawing that came with the address has no past: its last stroke goes, then what
+// lies under the strokes.
 function undo() {
-  redraw(() => {
-    if (!state.strokes.pop()) state.base = null;
-  });
+  const { strokes, base } = state;
+  redraw(past.pop() ?? { strokes: strokes.slice(0, -1), base: strokes.length ? base : null });
 }
 
-const pad = makePad(get("pad"), { state, base, changed, repaint: () => repaint() });
+const pad = makePad(get("pad"), { state, base, remember, changed, repaint: () => repaint() });
 const showBars = makeBars(get("bars"), get("verdict"));
 const showStages = makeStages(get("stages"), state, (name, on) => {
   state.switches[name] = on;
   changed(true);
 });
-const table = makeTable(get("table"), choose);
+const table = makeTable(get("table"), get("agreement"), choose);
 const maps = makeMaps(get("rows"), (pointed) => {
   unit = pointed;
   occluded = null;
@@ -222,33 +240,20 @@ const maps = makeMaps(get("rows"), (pointed) => {
 });
 const paintLegend = makeLegend();
 makePens();
-makeKeeping(get, () => (last.found.box ? last.found.centred : null), () => redraw(() => {
-  state.strokes = [];
-  state.base = null;
-}));
-sampleButtons(samples, sampled, (place) => redraw(() => {
-  state.strokes = [];
-  state.base = { sample: place };
-}));
+const keeping = makeKeeping(get, () => last.found.centred, () => replace(null));
+sampleButtons(samples, sampled, (place) => replace({ sample: place }));
 listenForPictures(get("picture"), async (file) => {
   try {
-    const picture = await readPicture(file);
-    redraw(() => {
-      state.strokes = [];
-      state.base = { picture };
-    });
+    replace({ picture: await readPicture(file) });
   } catch {
     get("message").textContent = `${file.name} cannot be read as a picture.`;
   }
 });
 get("undo").addEventListener("click", undo);
-get("clear").addEventListener("click", () => redraw(() => {
-  state.strokes = [];
-  state.base = null;
-}));
+get("clear").addEventListener("click", () => replace(null));
 get("occlude").addEventListener("click", () => {
   if (get("occlude").getAttribute("aria-pressed") === "true") read();
-  else if (last.found.box) occlude();
+  else occlude();
 });
 get("load").addEventListener("change", (event) => {
   const [file] = event.target.files;

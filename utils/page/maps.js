@@ -25,9 +25,7 @@ function layout(count, n, width) {
 }
 
 function paintTiles(target, values, plan, most) {
-  const { n, size, columns, step, lines, count } = plan;
-  target.width = columns * step - GAP;
-  target.height = lines * step - GAP;
+  const { n, size, columns, step, count } = plan;
   const image = new ImageData(target.width, target.height);
   for (let i = 0; i < count; i++) {
     const [left, top] = [(i % columns) * step, Math.floor(i / columns) * step];
@@ -40,9 +38,20 @@ function paintTiles(target, values, plan, most) {
 export function makeMaps(home, point) {
   let rows = [];
   let width = 300;
+  let shown = null; // the network
+
+  // Only rows near the window are painted: a drawing hand must not wait for what nobody sees.
+  const watch = new IntersectionObserver((entries) => {
+    for (const { target, isIntersecting } of entries) {
+      const made = rows.find(({ picture }) => picture === target);
+      if (made) made.near = isIntersecting;
+      if (isIntersecting && made) paintRow(made);
+    }
+  }, { rootMargin: "50%" });
 
   function fill(network) {
-    fit();
+    shown = network;
+    watch.disconnect();
     rows = network.layers.map((layer, at) => {
       const [words, shape] = wordsOf(layer);
       const picture = canvas(10, 10, `Maps of layer ${at + 1}, ${words}, ${shape}. Arrow keys move from unit to unit.`);
@@ -51,27 +60,34 @@ export function makeMaps(home, point) {
       const head = element("p", {}, element("b", { textContent: `${at + 1} ${words}` }));
       head.append(element("span", { textContent: shape }));
       const row = element("div", { className: "row" }, head, picture);
-      const made = { layer, at, picture, row, plan: null, unit: null };
+      const made = { layer, at, picture, row, plan: {}, unit: null, near: false };
       if (layer.weights) head.append(weightsButton(made));
       listen(made);
       return made;
     });
     home.replaceChildren(...rows.map(({ row }) => row));
+    fit();
+    for (const { picture } of rows) watch.observe(picture);
   }
 
-  // The rows' width; the next painting lays their pictures out by it.
+  // Lays the pictures out by the rows' width.
   function fit() {
     width = Math.max(240, home.clientWidth);
+    for (const { layer, picture, plan } of rows) {
+      Object.assign(plan, layout(layer.channels, layer.side, width));
+      picture.width = plan.columns * plan.step - GAP;
+      picture.height = plan.lines * plan.step - GAP;
+    }
   }
 
-  function paint(network) {
-    for (const made of rows) {
-      const { layer, at, picture, unit } = made;
-      const values = network.maps[at + 1].data;
-      made.plan = layout(layer.channels, layer.side, width);
-      paintTiles(picture, values, made.plan, mostOf(values));
-      if (unit) outline(picture, made.plan, unit);
-    }
+  function paint() {
+    for (const made of rows) if (made.near) paintRow(made);
+  }
+
+  function paintRow({ at, picture, plan, unit }) {
+    const values = shown.maps[at + 1].data;
+    paintTiles(picture, values, plan, mostOf(values));
+    if (unit) outline(picture, plan, unit);
   }
 
   function outline(picture, { columns, step, size }, { channel, y, x }) {

@@ -17,10 +17,14 @@ export function colour(value) {
 
 const scales = new Map();
 
-// 511 colours for -255 to 255, made once for light and once for dark.
-export function scale() {
+// 511 colours for -255 to 255, made once for light and once for dark; each as the four bytes of a
+// pixel, red the lowest.
+function scale() {
   const key = dark();
-  if (!scales.has(key)) scales.set(key, Array.from({ length: 511 }, (_, i) => colour((i - 255) / 255)));
+  if (!scales.has(key)) {
+    const pixel = ([red, green, blue]) => red | (green << 8) | (blue << 16) | (255 << 24);
+    scales.set(key, Uint32Array.from({ length: 511 }, (_, i) => pixel(colour((i - 255) / 255))));
+  }
   return scales.get(key);
 }
 
@@ -57,19 +61,14 @@ function enlarge(target, image, n) {
 // Signed values as squares of `size` pixels, n in a row, their corner at (left, top).
 export function paintSigned(image, values, start, n, most, left, top, size) {
   const colours = scale();
-  const to = image.data;
+  const to = new Uint32Array(image.data.buffer);
   for (let y = 0; y < n; y++) {
     for (let x = 0; x < n; x++) {
       const at = Math.round((values[start + y * n + x] / most) * 255);
-      const [red, green, blue] = colours[255 + Math.max(-255, Math.min(255, at || 0))];
+      const pixel = colours[255 + Math.max(-255, Math.min(255, at || 0))];
       for (let v = 0; v < size; v++) {
-        let place = 4 * ((top + y * size + v) * image.width + left + x * size);
-        for (let u = 0; u < size; u++) {
-          to[place++] = red;
-          to[place++] = green;
-          to[place++] = blue;
-          to[place++] = 255;
-        }
+        const place = (top + y * size + v) * image.width + left + x * size;
+        for (let u = 0; u < size; u++) to[place + u] = pixel;
       }
     }
   }

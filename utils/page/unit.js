@@ -33,7 +33,7 @@ export function takeApart(network, { at, channel, y, x }) {
 export function paintSeen(target, pixels, network, unit, caption) {
   paintGrey(target, pixels, 28);
   if (!unit) {
-    caption.textContent = "What the network sees. Point at a unit of a map below.";
+    caption.textContent = "This is what the network sees.";
     return;
   }
   const { left, top, width, height } = receptiveField(network, unit.at, unit.y, unit.x);
@@ -42,7 +42,7 @@ export function paintSeen(target, pixels, network, unit, caption) {
   context.strokeStyle = "#ff963c";
   context.lineWidth = 3;
   context.strokeRect(left * zoom + 1.5, top * zoom + 1.5, width * zoom - 3, height * zoom - 3);
-  caption.textContent = `The frame is what the unit sees of the digit: ${width} × ${height} pixels.`;
+  caption.textContent = `The unit sees ${width} × ${height} pixels.`;
 }
 
 export function showUnit(home, network, unit) {
@@ -85,9 +85,11 @@ function convolution(parts, words) {
   const whole = bias ? `${sum} + bias ${number(bias)} = ${number(value)}` : `${sum}, no bias`;
   return [
     words(`${whole}.`),
-    words("The patch below it, from each map that it reads:"), squares(patch, parts, "Patch"),
-    words("times its kernel:"), squares(kernel, parts, "Kernel"),
-    words("gives these products:"), squares(products, parts, "Products"),
+    element("div", { className: "parts" },
+      element("div", {}, words(maps > 1 ? `The patch below it in ${maps} maps` : "The patch below it"), squares(patch, parts, "Patch")),
+      element("div", {}, words("times its kernel"), squares(kernel, parts, "Kernel")),
+      element("div", {}, words("gives these products"), squares(products, parts, "Products")),
+    ),
   ];
 }
 
@@ -95,7 +97,7 @@ function convolution(parts, words) {
 function squares(values, { maps, side }, label, picked = -1) {
   const size = side > 7 ? 6 : side === 1 ? 14 : 10;
   const step = side * size + 4;
-  const columns = Math.max(1, Math.min(maps, Math.floor((innerWidth < 704 ? 280 : 640) / step)));
+  const columns = Math.max(1, Math.min(maps, Math.floor((innerWidth < 704 ? 176 : 260) / step)));
   const picture = canvas(columns * step, Math.ceil(maps / columns) * step, label);
   const image = new ImageData(picture.width, picture.height);
   const most = mostOf(values);

@@ -71,7 +71,7 @@ function paintBox(picture, ink, box) {
 }
 
 // One row for each network; choose(name) is called for the one that is pressed.
-export function makeTable(home, choose) {
+export function makeTable(home, verdict, choose) {
   let rows = [];
   function fill(networks) {
     rows = networks.map(({ name, parameters }) => {
@@ -87,22 +87,32 @@ export function makeTable(home, choose) {
     });
     home.replaceChildren(...rows.map(({ row }) => row));
   }
-  // The answer of one network beside that of the chosen one, which it may contradict.
-  function show(name, probabilities, chosen) {
-    const { answer, chances } = rows.find((row) => row.name === name);
+  function show(name, probabilities) {
+    const row = rows.find((each) => each.name === name);
+    const { answer, chances } = row;
     const best = probabilities ? largest(probabilities) : null;
+    row.best = best;
     answer.replaceChildren();
     if (probabilities) {
       answer.append(element("b", { textContent: best }), ` ${percent(probabilities[best])}`);
     }
-    answer.className = probabilities && best !== chosen ? "other" : "";
     [...chances.children].forEach((bar, digit) => {
       bar.style.height = `${100 * (probabilities ? probabilities[digit] : 0)}%`;
       bar.style.background = digit === best ? "var(--accent)" : "";
     });
   }
+  // Marks the rows that read another digit than the chosen network, and counts them.
+  function agree(chosen) {
+    const { best } = rows.find(({ name }) => name === chosen);
+    const others = rows.filter((row) => row.best !== undefined && row.best !== best);
+    for (const row of rows) row.answer.className = others.includes(row) ? "other" : "";
+    const [few, are] = [others.length, others.length === 1 ? "reads" : "read"];
+    if (best === null || rows.length === 1) verdict.textContent = "Each reads what you draw. Choose one to look inside.";
+    else if (!few) verdict.textContent = `All ${rows.length} networks read the same digit.`;
+    else verdict.textContent = `${few} of ${rows.length} ${are} another digit than ${chosen} (marked).`;
+  }
   function mark(chosen) {
     for (const { name, button } of rows) button.setAttribute("aria-pressed", name === chosen);
   }
-  return { fill, show, mark };
+  return { fill, show, agree, mark };
 }
