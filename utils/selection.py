@@ -34,7 +34,7 @@ class SelectingLoader(MemoryLoader):
         self.share, self.at_random = share, at_random
         self.losses = torch.zeros(len(self.images), device=self.images.device)
         self._at = torch.empty(0, dtype=torch.long)  # the images of the latest batch
-        self._later = False
+        self._later = False  # whether the first epoch is over
 
     def __len__(self) -> int:
         images = self._taken() if self._later else len(self.images)

@@ -40,6 +40,9 @@ class _Labelled:
     def __iter__(self) -> Iterator:
         return iter(record_function(LOADING)(partial(next, iter(self.loader), None)), None)
 
+    def __getattr__(self, name: str):
+        return getattr(self.loader, name)  # what a loader that selects has besides
+
 
 def shares(pieces: Pieces) -> dict[str, float]:
     """The share of training time that each kind of work takes; together they are 1.
