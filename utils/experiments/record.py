@@ -51,7 +51,9 @@ class Experiment:
     """A recipe and all that the tables need to know of it.
 
     ``target``: the mean test accuracy over seeds, in the last epoch, that the course aims at.
-    ``seeds``: how many recorded runs, from seed 0, a table asks for. ``timed``: whether the
+    ``seeds``: how many recorded runs, from seed ``first`` on, a table asks for. ``tries``: how many
+    recipes were tested for that target, this one included; a claim is held to its level divided
+    by them. ``timed``: whether the
     seconds of an epoch are measured. A ``draft`` is judged on validation only.
     """
 
@@ -59,6 +61,8 @@ class Experiment:
     published: Published | None = None
     target: float | None = None
     seeds: int = 3
+    first: int = 0
+    tries: int = 1
     timed: bool = False
     draft: bool = False
 

@@ -1,8 +1,7 @@
 """From design A's own recipe to the fastest one to 99.4 %, one change at a time.
 
-Each change is one idea. Two recipes on the way are records of their time: ``SPEEDRUN``, for which
-the numbers up to it were chosen on validation, and ``HARD``, for which its own and the images'
-share were.
+Each change is one idea. Two recipes on the way are records: ``SPEEDRUN``, the first, and
+``FASTEST``, the present one. The numbers of either were chosen on validation.
 """
 
 from __future__ import annotations
@@ -27,8 +26,11 @@ CHANGES = {
     "speed_upright": ("Upright digits", {"deskew": True}),
     # 1 + 4 x 1/4: two epochs' worth of images.
     "speedrun_hard": ("Hard digits again", {"epochs": 5, "selection": 0.25}),
+    # Chosen after the test runs of the one before, which show no mean of 99.40; validation had
+    # put it higher before. So its seeds are fresh ones, and its claim is held to half the level.
+    "speedrun_again": ("One epoch more", {"epochs": 6}),
 }
-RECORDS = ("speedrun", "speedrun_hard")  # the first, the present one
+RECORDS = ("speedrun", "speedrun_again")
 
 
 def _chain(first: Recipe, changes: dict[str, tuple[str, dict]]) -> tuple[Recipe, ...]:
@@ -39,11 +41,11 @@ def _chain(first: Recipe, changes: dict[str, tuple[str, dict]]) -> tuple[Recipe,
 
 
 SPEED = _chain(DESIGN_A, CHANGES)
-SPEEDRUN, HARD = (recipe for recipe in SPEED if recipe.name in RECORDS)
+SPEEDRUN, FASTEST = (recipe for recipe in SPEED if recipe.name in RECORDS)
 
-EXPERIMENTS = tuple(
-    Experiment(recipe, target=99.40, seeds=20)
-    if recipe.name in RECORDS
-    else Experiment(recipe, seeds=5)
-    for recipe in SPEED[1:]
-)
+ASKED = {
+    "speedrun": {"target": 99.40, "seeds": 20},
+    "speedrun_hard": {"target": 99.40, "seeds": 20},
+    "speedrun_again": {"target": 99.40, "seeds": 20, "first": 20, "tries": 2},
+}
+EXPERIMENTS = tuple(Experiment(r, **ASKED.get(r.name, {"seeds": 5})) for r in SPEED[1:])

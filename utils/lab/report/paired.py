@@ -130,8 +130,8 @@ def share_start(before: Recipe, after: Recipe) -> bool:
 
 
 def difference(before: pd.Series, after: pd.Series, paired: bool = True) -> intervals.Estimate:
-    """``after`` less ``before``, each by seed: ``paired`` over the seeds that both have."""
-    if not paired:
+    """``after`` less ``before``, each by seed: ``paired`` over the seeds that both have, if any."""
+    if not paired or before.index.intersection(after.index).empty:
         return intervals.welch(before, after)
     return intervals.paired_difference(*before.align(after, join="inner"))
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from utils import data, models, receptive_field
 from utils.experiments import catalogue
 from utils.experiments.frontier import FRONTIER
-from utils.experiments.speed import HARD
+from utils.experiments.speed import FASTEST
 from utils.experiments.steps import STEPS, previous
 from utils.lab.report import (
     choices,
@@ -55,7 +55,7 @@ def findings() -> str:
     before, after = (mean_std(estimate(last(step))) for step in (first, best))
     added = [(results.best_accuracies(step.name) - last(step)).mean() for step in (first, best)]
     gains = [f"{step.title.lower()} {overall_gap(previous(step), step)}" for step in STEPS[1:]]
-    race, record = speed.read(), estimate(last(HARD))
+    race, record = speed.read(), estimate(last(FASTEST))
     seconds = speed.seconds(race).median()
     usual = race["race"][speed.BASELINE][0]["accuracy"]
     small, large = FRONTIER[min(FRONTIER)], frontier.LARGEST

@@ -145,11 +145,13 @@ def reported(name: str, folder: Path = FOLDER) -> list[dict]:
     """
     experiment = catalogue.get(name)
     found = recorded(experiment.recipe, folder)
-    if missing := [seed for seed in range(experiment.seeds) if seed not in found]:
-        remedy = f"python -m utils.lab run {name} --seeds 0-{experiment.seeds - 1}"
+    first, last = experiment.first, experiment.first + experiment.seeds - 1
+    if missing := [seed for seed in range(first, last + 1) if seed not in found]:
+        remedy = f"python -m utils.lab run {name} --seeds {first}-{last}"
         remedy = "it is a draft, judged on validation only" if experiment.draft else remedy
         raise BadResult(f"{name} lacks seeds {missing}: {remedy}")
-    return [found[seed] for seed in range(max(experiment.seeds, len(SEEDS))) if seed in found]
+    seeds = range(first, max(last + 1, first + len(SEEDS)))
+    return [found[seed] for seed in seeds if seed in found]
 
 
 def history_of(result: dict) -> History:
@@ -166,8 +168,11 @@ def frame(names: Iterable[str] | None = None) -> pd.DataFrame:
     """
     found = _tidy("history", names)
     found["epoch"] = found.groupby(["recipe", "seed"]).cumcount() + 1
-    for part in ("train", "test"):
-        found[f"{part}_accuracy"] = 100 * found[f"{part}_correct"] / found[f"{part}_samples"]
+    if "trained" not in found:
+        found["trained"] = pd.NA  # older runs: every epoch took all images
+    trained = found["trained"].fillna(found["train_samples"]).astype(int)
+    found["train_accuracy"] = 100 * found["train_correct"] / trained
+    found["test_accuracy"] = 100 * found["test_correct"] / found["test_samples"]
     return found
 
 
