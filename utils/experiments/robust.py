@@ -18,7 +18,7 @@ FRONTIER_10K = FRONTIER[10_000].variant(
     "robust_10k",
     "10,000 parameters, spoiled digits",
     deskew=False,
-    augmentation="robust_mild",
+    augmentation="robust",
     epochs=30,
 )
 ROBUST = (STEP, FRONTIER_10K)

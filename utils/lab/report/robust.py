@@ -60,9 +60,10 @@ def picture() -> Figure:
         spread = [t[CORRUPTIONS].mean(axis=1).std() if len(t) > 1 else 0 for t in found.values()]
         look = {"fmt": f"{mark}-" if recipes is STEPS else mark, "color": color, "capsize": 3}
         axes.errorbar(clean, corrupted, spread, label=name, ms=7, lw=1.2, **look)
+        beside = {"aside": (-7, -12), "ha": "right"} if mark == "D" else {"aside": (7, 5)}
         for recipe, x, y in zip(found, clean, corrupted, strict=True):
             if text := NAMES.get(recipe):
-                pictures.label(axes, text, x, y, (7, 5), color=color)
+                pictures.label(axes, text, x, y, **beside, color=color)
     axes.set(xlabel="error on clean test digits in %", ylabel="mean error under the fifteen in %")
     axes.margins(x=0.15)
     axes.set(xlim=(0, None), ylim=(0, None))
