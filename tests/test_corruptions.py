@@ -54,6 +54,24 @@ def test_they_are_the_fifteen():
     assert list(CORRUPTIONS) == NAMES
 
 
+@pytest.mark.parametrize("half", [corruptions.CHOOSING, corruptions.REPORTING])
+def test_each_half_has_a_corruption_of_each_kind(half):
+    kinds = (
+        {"shear", "scale", "rotate", "translate"},
+        {"shot_noise", "impulse_noise"},
+        {"glass_blur", "motion_blur"},
+        {"brightness", "fog"},
+        {"stripe", "spatter"},
+        {"dotted_line", "zigzag"},
+    )
+    assert all(kind & set(half) for kind in kinds)
+
+
+def test_what_a_recipe_is_chosen_by_is_not_what_is_reported():
+    assert not {*corruptions.CHOOSING} & {*corruptions.REPORTING}
+    assert sorted((*corruptions.CHOOSING, *corruptions.REPORTING)) == sorted(NAMES)
+
+
 # --------------------------------------------------------------------------- what all share
 
 

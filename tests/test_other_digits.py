@@ -1,11 +1,13 @@
 """Digits of other people, as alike to MNIST's as they can be made."""
 
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
 
-from utils import other_digits
+from utils import data, other_digits, pretrained
+from utils.corruptions import corrupted
 from utils.deskewing import deskewed
 from utils.other_digits import uci_digits
 
@@ -53,3 +55,17 @@ def test_what_cannot_be_is_said(digits, monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     with pytest.raises(RuntimeError, match="pip install scikit-learn"):
         uci_digits(digits)
+
+
+def test_drawings_that_the_page_kept_are_a_set_like_any_other(digits, tmp_path):
+    few = digits.subset(10, 20)
+    lines = ["label,pixels"]
+    for label, image in zip(few.test_labels.tolist(), few.test_images, strict=True):
+        lines.append(",".join(map(str, [label, *image.flatten().tolist()])))
+    (tmp_path / "drawings.csv").write_text("\n".join(lines), encoding="utf-8")
+    images, labels = data.load_drawings(tmp_path / "drawings.csv")
+    drawn = replace(digits, test_images=images, test_labels=labels)
+    network = pretrained.load("frontier_2k")
+    assert pretrained.accuracy(network, drawn) == pretrained.accuracy(network, few) >= 90
+    foggy = corrupted(drawn, "fog").test_images
+    assert torch.equal(foggy, corrupted(few, "fog").test_images)

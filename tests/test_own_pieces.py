@@ -13,11 +13,13 @@ from utils.experiments import catalogue
 from utils.experiments.frontier import FRONTIER
 from utils.experiments.published import COMMONS, DESIGN_A
 from utils.experiments.speed import SPEEDRUN
+from utils.experiments.steps import REGULARIZATION
 from utils.recipes import build_model
 from utils.run import Run
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("0*.ipynb"))
-RECIPES = {"05": DESIGN_A, "06": SPEEDRUN, "07": FRONTIER[2000]}  # of the later notebooks
+# Of the later notebooks:
+RECIPES = {"05": DESIGN_A, "06": SPEEDRUN, "07": FRONTIER[2000], "08": REGULARIZATION}
 
 
 def own(path):

@@ -178,7 +178,10 @@ def test_the_policy_keeps_digits_centred_and_whole(digits):
         assert abs(shift) < 0.15, f"digits move by {shift:.2f} pixels on average"
 
 
-@pytest.mark.parametrize("name", augmentation.POLICIES)
+WARPS = ["rotate_perspective", "affine", "affine_mild", "affine_strong"]
+
+
+@pytest.mark.parametrize("name", WARPS)
 def test_many_batches_get_the_numbers_of_one_after_another(images, name):
     engine = warping.BatchedPolicy(augmentation.build(name))
     few = images[:100].float()

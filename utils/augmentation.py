@@ -1,7 +1,8 @@
 """The augmentation policies of the course, written with albumentations.
 
 A *policy* is an ``albumentations.Compose``, written once. albumentations runs it image by image
-in torch's own loader; ``utils.warping`` reads the same object and runs it on whole batches.
+in torch's own loader; ``utils.warping`` reads the same object and runs it on whole batches. Two
+policies do more to a digit than warp it: they are functions on a batch, see ``utils.spoiling``.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from utils.support.lookup import look_up
 
 if TYPE_CHECKING:
     import albumentations as A
+
+    from utils.spoiling import Spoiling
 
 
 def library():
@@ -73,11 +76,30 @@ def _affine(degrees: float, scale: float, shift: float) -> A.Compose:
     return A.Compose([transform])
 
 
+def robust() -> Spoiling:
+    """Digits turned, scaled and moved; each other change on three in ten. For notebook 08."""
+    return _spoiling(0.3)
+
+
+def robust_mild() -> Spoiling:
+    """``robust``, with half as much of the other changes: nearly half the digits have none."""
+    return _spoiling(0.15)
+
+
+def _spoiling(share: float) -> Spoiling:
+    from utils.spoiling import Spoiling  # here: most policies need none
+
+    return Spoiling(share)
+
+
 POLICIES = {
-    policy.__name__: policy for policy in (rotate_perspective, affine, affine_mild, affine_strong)
-}
+    policy.__name__: policy
+    for policy in (
+        rotate_perspective, affine, affine_mild, affine_strong, robust, robust_mild,
+    )
+}  # fmt: skip
 
 
-def build(name: str) -> A.Compose:
+def build(name: str) -> A.Compose | Spoiling:
     """The policy called ``name``; ``ValueError`` for an unknown name."""
     return look_up("policy", name, POLICIES)()

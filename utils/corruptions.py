@@ -129,6 +129,16 @@ CORRUPTIONS: dict[str, Callable[..., Tensor]] = {
 }  # fmt: skip
 
 
+# By these a recipe may be chosen, on validation images; the others are only reported, so that what
+# they say of it was not looked for. Each half has a warp, a noise, a blur, a light, something that
+# hides and a line. What augmentation commonly does (turn, move, scale) is all on this side.
+CHOOSING = (
+    "impulse_noise", "glass_blur", "scale", "rotate", "brightness", "translate", "stripe",
+    "dotted_line",
+)  # fmt: skip
+REPORTING = tuple(name for name in CORRUPTIONS if name not in CHOOSING)
+
+
 @dataclass(frozen=True)
 class Severity:
     """A corruption by degrees: ``values`` of its setting, in ``unit``, within ``low <= high``.

@@ -8,6 +8,7 @@ from utils import models
 from utils.experiments import catalogue
 from utils.experiments.frontier import FRONTIER, LONG
 from utils.experiments.published import COMMONS, DESIGN_A, DESIGN_E2, DESIGNS
+from utils.experiments.robust import FRONTIER_10K, ROBUST, STEP
 from utils.experiments.speed import FASTEST, SPEED
 from utils.experiments.steps import LR_SCHEDULE, SKELETON, STEPS, previous
 from utils.experiments.studies import BATCH_256, NOT_AUGMENTED, SCHEDULES, STOCK_ENGINE
@@ -83,6 +84,8 @@ def test_the_common_recipe_is_common_but_for_the_network(common):
     [
         *((study, DESIGN_E2, {"schedule"}) for study in SCHEDULES),
         (BATCH_256, LR_SCHEDULE, {"batch_size"}),
+        (STEP, LR_SCHEDULE, {"augmentation", "epochs"}),
+        (FRONTIER_10K, FRONTIER[10_000], {"augmentation", "epochs", "deskew"}),
         *((LONG[limit], FRONTIER[limit], {"epochs"}) for limit in LONG),
         *(
             (study, COMMONS[letter], {"augmentation"})
@@ -91,7 +94,7 @@ def test_the_common_recipe_is_common_but_for_the_network(common):
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
-def test_a_study_changes_one_thing(study, base, changed):
+def test_a_study_changes_what_it_says(study, base, changed):
     assert difference(base, study).keys() == changed
 
 
@@ -100,6 +103,10 @@ def test_a_network_of_the_frontier_keeps_within_its_limit(limit):
     recipe = FRONTIER[limit]
     assert 0.9 * limit < models.count_parameters(build_model(recipe)) < limit
     assert recipe.epochs <= 20
+
+
+def test_a_robust_network_has_at_most_10_000_parameters():
+    assert all(models.count_parameters(build_model(recipe)) <= 10_000 for recipe in ROBUST)
 
 
 def test_names_and_recipes_are_unique_and_each_step_has_a_target():

@@ -56,6 +56,15 @@ def test_a_candidate_is_named_by_what_it_changes(recorded):
     assert choices.table().rows == choices.table(["short"]).rows
 
 
+def test_the_error_on_corrupted_digits_is_a_column_where_it_was_counted(recorded):
+    for seed, read in enumerate((9000, 9400)):
+        recorded(seed, edit={"corrupted_correct": {"scale": read, "stripe": 8000}})
+    recorded(0, lr=0.1)
+    found = choices.table(["short"])
+    assert found.columns[-1] == "mean error under 8 corruptions in %"
+    assert [row[-1] for row in found.rows] == ["14.00 ± 1.41", ""]
+
+
 def test_the_layout_in_memory_is_no_choice(recorded):
     recorded(0, channels_last=True)
     assert choices.frame(["short"]).tried.tolist() == ["as chosen"]

@@ -47,7 +47,7 @@ def test_the_reported_seeds_are_all_there(name):
     assert results.last_accuracies(name).index.tolist() == list(results.SEEDS)
 
 
-@pytest.mark.parametrize("name", catalogue.EXPERIMENTS)
+@pytest.mark.parametrize("name", catalogue.reported())
 def test_recorded_runs_are_whole_clean_and_of_one_kind(name):
     first, runs = results.reported("01_skeleton")[0], results.reported(name)
     assert len({run["machine"] for run in runs}) == 1

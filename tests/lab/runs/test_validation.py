@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from utils import data, training
+from utils.corruptions import CHOOSING
 from utils.experiments import catalogue
 from utils.experiments.steps import SKELETON
 from utils.lab.report import choices
@@ -61,6 +62,9 @@ def test_choices_are_made_on_images_outside_the_test_set(watched, few, tmp_path)
     found = {(r["recipe"]["lr"], r["recipe"]["schedule"], r["seed"]) for r in files}
     assert found == {(a, b, n) for a in tried["lr"] for b in tried["schedule"] for n in (0, 1)}
     assert choices.table(["short"]).rows[0][:2] == ["short", validation.AS_CHOSEN]
+    for found in files:
+        counts = found["corrupted_correct"]
+        assert tuple(counts) == CHOOSING and all(0 <= count <= 50 for count in counts.values())
     assert len(choices.frame(["short"])) == 8
 
 

@@ -65,14 +65,17 @@ def by_corruption(recipes: Iterable[Recipe] = STEPS) -> Table:
     return Table(["accuracy in %", *map(label, found)], rows if found else [])
 
 
-def relative_errors(table: pd.DataFrame, base: pd.DataFrame) -> pd.Series:
-    """Mean corruption error by seed, in per cent of that of ``base``.
+def relative_errors(
+    table: pd.DataFrame, base: pd.DataFrame, sets: Sequence[str] = CORRUPTIONS
+) -> pd.Series:
+    """Mean corruption error by seed, in per cent of that of ``base``; by default of the fifteen.
 
     As in Hendrycks and Dietterich, Benchmarking Neural Network Robustness to Common Corruptions and
     Perturbations, 2019: the error on each corruption is divided by the base's, its mean over
     seeds, and the quotients are averaged. So a hard corruption counts no more than an easy one.
     """
-    quotients = (100 - table[CORRUPTIONS]) / (100 - base[CORRUPTIONS].mean())
+    sets = list(sets)
+    quotients = (100 - table[sets]) / (100 - base[sets].mean())
     return 100 * quotients.mean(axis=1)
 
 
@@ -92,22 +95,23 @@ def errors(recipes: Iterable[Recipe] = STEPS, base: Recipe = SKELETON) -> Table:
 
 
 def gains(pairs: Iterable[tuple[Recipe, Recipe]] | None = None) -> Table:
-    """From the first of each pair to the second: points of accuracy, paired by seed.
+    """From the first of each pair to the second, in points of accuracy; by default step to step.
 
-    By default from step to step. Each has its 95 % interval; a pair without two shared seeds is
-    left out.
+    Each has its 95 % interval over seeds: paired where two recipes share their first weights,
+    Welch's where they do not. A pair of which one is not measured with two seeds is left out.
     """
     pairs = list(pairs or itertools.pairwise(STEPS))
     found = accuracies({recipe for pair in pairs for recipe in pair})
     columns, cells = ["points of accuracy"], [[name] for name in ROWS]
     for before, after in pairs:
-        sides = [found.get(recipe) for recipe in (before, after)]
-        if any(side is None for side in sides) or len(sides[0].index & sides[1].index) < 2:
+        sides = [found[recipe] for recipe in (before, after) if recipe in found]
+        if len(sides) < 2 or min(map(len, sides)) < 2:
             continue
+        shared = paired.share_start(before, after)
         columns.append(f"{_short(after)} less {_short(before)}")
         for row, sets in zip(cells, ROWS.values(), strict=True):
             means = [side[sets].mean(axis=1) for side in sides]
-            row.append(intervals.Difference(paired.difference(*means)))
+            row.append(intervals.Difference(paired.difference(*means, shared)))
     return paired.noted(Table(columns, cells if len(columns) > 1 else []))
 
 
@@ -144,7 +148,7 @@ def severity_picture(recipes: Sequence[Recipe] = STEPS) -> Figure:
         cell.get_legend().remove()
     axes.flat[-1].axis("off")
     axes.flat[-1].legend(handles, labels, frameon=False, loc="center")
-    finding = "Read while it is turned, moved, scaled, made noisy, thinner or thicker"
+    finding = "What is still read of digits turned, moved, scaled, made noisy, thinner or thicker"
     return plot_style.title(figure, f"{finding}\n(mean and standard deviation over seeds)")
 
 

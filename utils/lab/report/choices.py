@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,6 +11,7 @@ from statistics import mean
 import pandas as pd
 
 from utils import data
+from utils.corruptions import CHOOSING
 from utils.experiments import catalogue
 from utils.experiments.recorded import BadResult, read_sealed
 from utils.lab.report.intervals import summary
@@ -29,7 +31,8 @@ def frame(names: Iterable[str] | None = None) -> pd.DataFrame:
 
     Columns: ``recipe``; ``tried``, what the candidate changes of it, in words; ``seed``;
     ``split``, 1 or 2, whose images are disjoint; ``accuracy`` on the held-out images in per cent,
-    see ``judged``; ``before``, whether the run ended before the recipe's first test run.
+    see ``judged``; ``before``, whether the run ended before the recipe's first test run;
+    ``corrupted``, see ``corrupted_error``.
     """
     rows = []
     for name in names or catalogue.EXPERIMENTS:
@@ -44,8 +47,9 @@ def frame(names: Iterable[str] | None = None) -> pd.DataFrame:
                 changed = changed_settings(recipe.settings(), result["recipe"] | alike)
                 tried = changed or validation.AS_CHOSEN
                 before = tested is None or result["finished"] < tested
-                rows.append((name, tried, result["seed"], split, judged(result), before))
-    columns = ["recipe", "tried", "seed", "split", "accuracy", "before"]
+                row = (name, tried, result["seed"], split, judged(result), before)
+                rows.append((*row, corrupted_error(result)))
+    columns = ["recipe", "tried", "seed", "split", "accuracy", "before", "corrupted"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -54,6 +58,12 @@ def judged(result: dict) -> float:
     history = result["history"]
     correct = history["test_correct"]
     return 100 * mean(correct[-max(1, len(correct) // LAST) :]) / history["test_samples"]
+
+
+def corrupted_error(result: dict) -> float:
+    """Mean error in per cent under the corruptions to choose by; NaN where none was counted."""
+    counts = result.get("corrupted_correct", {}).values()
+    return 100 - 100 * mean(counts) / result["history"]["test_samples"] if counts else math.nan
 
 
 def _read(path: Path, split: int) -> dict:
@@ -72,17 +82,22 @@ def _read(path: Path, split: int) -> dict:
 def table(names: Iterable[str] | None = None) -> Table:
     """Every candidate, as its difference from the recipe it was a candidate for.
 
-    The last column says how many of its runs ended before the recipe's first test run; those
-    after it confirm, and choose nothing.
+    The column on the first test says how many of its runs ended before the recipe's first test
+    run; those after it confirm, and choose nothing. Where corrupted digits were read as well, a
+    last column has the mean error on them.
     """
-    rows = []
+    rows, errors = [], []
     for name in names or catalogue.EXPERIMENTS:
         found = frame([name]).sort_values("seed")
         for (tried, split), runs in found.groupby(["tried", "split"]):
             what = tried if split == 1 else f"{tried} (second split)"
             rows.append([name, what, summary(runs.accuracy), in_a_row(runs.accuracy)])
             rows[-1].append(f"{runs.before.sum()} of {len(runs)}")
+            errors.append(summary(counted) if len(counted := runs.corrupted.dropna()) else "")
     columns = ["recipe", "tried", "validation accuracy", "seed by seed", "before the first test"]
+    if any(errors):
+        columns.append(f"mean error under {len(CHOOSING)} corruptions in %")
+        rows = [[*row, error] for row, error in zip(rows, errors, strict=True)]
     return Table(columns, rows)
 
 

@@ -16,7 +16,7 @@ from matplotlib.text import Text
 from PIL import Image, ImageChops
 
 from utils import plots
-from utils.lab.report import designs, frontier, speed, steps, strip
+from utils.lab.report import designs, frontier, robust, speed, steps, strip
 from utils.recipes import build_model
 from utils.support.files import replacing
 from utils.support.paths import ASSETS
@@ -31,6 +31,7 @@ FIGURES = {
     "designs.png": designs.size_picture,
     "speed.png": speed.race_picture,
     "frontier.png": frontier.picture,
+    "beyond.png": robust.picture,
 }
 KEY = "Shows"  # the digest's name in a file
 ALIKE = 8  # grey levels, of 255, by which two drawings of one picture may differ

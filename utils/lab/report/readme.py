@@ -16,11 +16,13 @@ from utils.experiments.frontier import FRONTIER
 from utils.experiments.speed import FASTEST
 from utils.experiments.steps import STEPS, previous
 from utils.lab.report import (
+    beyond,
     choices,
     designs,
     figures,
     frontier,
     replication,
+    robust,
     speed,
     steps,
     studies,
@@ -75,7 +77,8 @@ digits, the one of the first step {before} % (mean ± standard deviation of \
 **{mean_std(record)} %** ({record.n} trainings; a mean of at least 99.40 % is shown, \
 {p_value(record.p_at_least(99.40))}). A published network, trained the usual way, takes \
 {seconds[speed.BASELINE]:.0f} seconds and reaches {usual:.2f} % (one training).
-- {", ".join(ends)} ({len(last(large))} trainings each)."""
+- {", ".join(ends)} ({len(last(large))} trainings each).
+- {robust.finding()}"""
 
 
 def machine() -> str:
@@ -112,6 +115,9 @@ def results_sections() -> dict[str, str]:
         "frontier": f"{frontier.finding()}.",
         "frontier-sizes": frontier.sizes(),
         "frontier-longer": frontier.longer(),
+        "beyond": beyond.by_corruption(),
+        "beyond-errors": beyond.errors(),
+        "beyond-gains": beyond.gains(),
         "summary": f"```text\n{models.summary(model)}\n```",
         "receptive-field": receptive_field.table(model).only(*FIELD),
         "training-log": results.history_of(first_run).table().only(*LOG),

@@ -79,6 +79,7 @@ def make(job: Job) -> dict | str:
     with _alone, machine.cpu_threads(job.threads):
         try:
             images = images_of(job.images)
+            choosing = job.images.startswith("validation")
             return one.run(
                 job.recipe,
                 job.seed,
@@ -86,7 +87,8 @@ def make(job: Job) -> dict | str:
                 job.device,
                 verbose=False,
                 after_epoch=tell,
-                keep_network=not job.images.startswith("validation"),
+                keep_network=not choosing,
+                read_corrupted=choosing,
             )
         except Exception as error:
             return f"{type(error).__name__}: {error}"
