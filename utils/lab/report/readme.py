@@ -76,7 +76,8 @@ digits, the one of the first step {before} % (mean ± standard deviation of \
 {added[0]:.2f} points to the first step and {added[1]:.2f} to the last, with the same networks.
 - A training of **{seconds[speed.RECORD]:.1f} seconds** ({race["machine"]}) reaches \
 **{mean_std(record)} %** ({record.n} trainings; {speed.claim()}). A published network, \
-trained the usual way, takes {seconds[speed.BASELINE]:.0f} seconds and reaches {usual:.2f} % (one training).
+trained the usual way, takes {seconds[speed.BASELINE]:.0f} seconds and reaches {usual:.2f} % \
+(one training).
 - {", ".join(ends)} ({len(last(large))} trainings each).
 - {robust.finding()}"""
 
