@@ -1,7 +1,7 @@
 """From design A's own recipe to the fastest one to 99.4 %, one change at a time.
 
-Each change is one idea. Two recipes on the way are records: ``SPEEDRUN``, the first, and
-``FASTEST``, the present one. The numbers of either were chosen on validation.
+Each change is one idea. ``SPEEDRUN`` is the record: its runs show a mean of at least 99.40 %.
+``FASTER`` is the last of two recipes that take less than half of its time and do not show it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ CHANGES = {
     # put it higher before. So its seeds are fresh ones, and its claim is held to half the level.
     "speedrun_again": ("One epoch more", {"epochs": 6}),
 }
-RECORDS = ("speedrun", "speedrun_again")
 
 
 def _chain(first: Recipe, changes: dict[str, tuple[str, dict]]) -> tuple[Recipe, ...]:
@@ -41,7 +40,8 @@ def _chain(first: Recipe, changes: dict[str, tuple[str, dict]]) -> tuple[Recipe,
 
 
 SPEED = _chain(DESIGN_A, CHANGES)
-SPEEDRUN, FASTEST = (recipe for recipe in SPEED if recipe.name in RECORDS)
+(SPEEDRUN,) = (recipe for recipe in SPEED if recipe.name == "speedrun")
+FASTER = SPEED[-1]
 
 ASKED = {
     "speedrun": {"target": 99.40, "seeds": 20},

@@ -13,17 +13,16 @@ from matplotlib.figure import Figure
 
 from utils import models, plot_style, receptive_field
 from utils.experiments import catalogue
-from utils.experiments.speed import FASTEST, SPEED
+from utils.experiments.speed import SPEED, SPEEDRUN
 from utils.lab.report.intervals import CLAIM, estimate, mean_std, p_value, verdict
 from utils.lab.report.paired import DELTA, gap, noted
 from utils.lab.runs import results
 from utils.lab.timing import recorded
-from utils.lab.timing.recorded import BASELINE, COURSE, ENTRANTS, RECORD
+from utils.lab.timing.recorded import BASELINE, COURSE, ENTRANTS, HARD, RECORD
 from utils.plot_style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, YELLOW
 from utils.recipes import Recipe, build_model, difference, in_words
 from utils.support.tables import Table
 
-ORDINAL = {1: "the first", 2: "the second"}
 TIMES_FASTER = 25  # than the baseline: the record's target
 
 
@@ -119,45 +118,57 @@ def _row(label: str, name: str, measured: dict, faster: str) -> dict:
 
 
 def targets(measured: dict | None = None) -> Table:
-    """The targets of the record and of loading, beside what was measured."""
-    middle, known = seconds(measured or read()).median(), catalogue.get(FASTEST.name)
-    accuracy = estimate(results.last_accuracies(FASTEST.name))
-    most, found = middle[BASELINE] / TIMES_FASTER, middle[RECORD]
-    level = f"p < {CLAIM / known.tries:g}, {ORDINAL[known.tries]} recipe tested for it"
-    rows = [
+    """The targets of the record and of loading, beside what was measured.
+
+    Those of the record twice: for itself, and for the faster recipe that comes after it.
+    """
+    middle = seconds(measured or read()).median()
+    rows = [row for name in (RECORD, HARD) for row in _targets(name, middle)]
+    return Table(["target", "wanted", "measured", "reached"], rows + recorded.targets())
+
+
+def _targets(name: str, middle: pd.Series) -> list[list[str]]:
+    known, most = catalogue.get(ENTRANTS[name].name), middle[BASELINE] / TIMES_FASTER
+    accuracy, found = estimate(results.last_accuracies(known.name)), middle[name]
+    level = CLAIM / known.tries
+    return [
         [
-            f"the record: mean of the last epoch, {known.seeds} seeds ({level})",
+            f"{name}: mean of the last epoch, {known.seeds} seeds, at p < {level:g}",
             f"≥ {known.target:.2f}",
             f"{accuracy.mean:.3f}",
-            verdict(accuracy, known.target, CLAIM / known.tries),
+            verdict(accuracy, known.target, level),
         ],
         [
-            f"the record: seconds, a {TIMES_FASTER}th of design A's usual version",
+            f"{name}: seconds, a {TIMES_FASTER}th of design A's usual version",
             f"≤ {most:.1f}",
             f"{found:.1f}",
             "yes" if found <= most else f"no, by {found - most:.1f}",
         ],
     ]
-    return Table(["target", "wanted", "measured", "reached"], rows + recorded.targets())
 
 
-def claim() -> str:
-    """Whether the record's mean reaches its target, in words, with the p value."""
-    known = catalogue.get(FASTEST.name)
-    p = estimate(results.last_accuracies(FASTEST.name)).p_at_least(known.target)
+def claim(name: str) -> str:
+    """Whether an entrant's mean reaches its target, in words, with the p value."""
+    known = catalogue.get(ENTRANTS[name].name)
+    p = estimate(results.last_accuracies(known.name)).p_at_least(known.target)
     shown = "is shown" if p < CLAIM / known.tries else "is not shown"
     return f"a mean of at least {known.target:.2f} % {shown}, {p_value(p)}"
 
 
 def finding(measured: dict | None = None) -> str:
-    """The record in one line."""
+    """The record in one line, and what comes after it in another."""
     measured = measured or read()
-    middle, reached = seconds(measured).median(), estimate(results.last_accuracies(FASTEST.name))
+    middle = seconds(measured).median()
+    reached = {
+        name: estimate(results.last_accuracies(ENTRANTS[name].name)) for name in (RECORD, HARD)
+    }
     return (
-        f"**{mean_std(reached, 3)} %** ({reached.n} seeds, last epoch; {claim()}) after "
-        f"**{middle[RECORD]:.1f} seconds** from random weights ({measured['machine']}); the "
-        f"usual version of design A takes {middle[BASELINE]:.0f} and reached "
-        f"{measured['race'][BASELINE][0]['accuracy']:.2f} %."
+        f"**{mean_std(reached[RECORD], 3)} %** ({reached[RECORD].n} seeds, last epoch; "
+        f"{claim(RECORD)}) after **{middle[RECORD]:.1f} seconds** from random weights "
+        f"({measured['machine']}); the usual version of design A takes {middle[BASELINE]:.0f} and "
+        f"reached {measured['race'][BASELINE][0]['accuracy']:.2f} %. In {middle[HARD]:.1f} "
+        f"seconds, {middle[BASELINE] / middle[HARD]:.1f} times less than the usual version, "
+        f"{mean_std(reached[HARD], 3)} %: {claim(HARD)}."
     )
 
 
@@ -190,7 +201,7 @@ def race_picture(measured: dict | None = None) -> Figure:
     """Seconds of the whole runs, with their accuracies."""
     measured = measured or read()
     took = seconds(measured)
-    middle, colors = took.median(), [GREY, GREY, SKY, BLUE]
+    middle, colors = took.median(), [GREY, GREY, BLUE, SKY]
     figure, axes = plot_style.figure(height=3.8)
     spread = {"errorbar": ("pi", 100), "capsize": 0.12, "err_kws": {"color": "black", "lw": 1.5}}
     sns.barplot(
@@ -215,7 +226,7 @@ def race_picture(measured: dict | None = None) -> Figure:
     )
     return plot_style.title(
         figure,
-        f"{mean(results.last_accuracies(FASTEST.name)):.2f} % in {middle[RECORD]:.1f} seconds: "
+        f"{mean(results.last_accuracies(SPEEDRUN.name)):.2f} % in {middle[RECORD]:.1f} seconds: "
         f"{middle[BASELINE] / middle[RECORD]:.1f} times faster than the usual version of design A",
     )
 
