@@ -9,7 +9,7 @@ from utils import schedules
 from utils.experiments.steps import AUGMENTATION, REGULARIZATION
 from utils.lab.report import studies
 from utils.lab.report.paired import DELTA
-from utils.lab.runs import results
+from utils.lab.runs import protocol, results
 
 
 def test_a_study_shows_differences_from_its_base(runs):
@@ -61,11 +61,12 @@ def test_mended_pairs_are_counted_with_all_other_mistakes(wrong):
     assert found["all other mistakes"][:2] == ["2.0", "1.0"]
 
 
-def test_engines_are_paired_by_seed_and_averaged_over_networks(runs):
-    base = [99.1, 99.3, 99.2, 99.4, 99.5]
+def test_engines_are_paired_by_seed_and_averaged_over_networks(monkeypatch):
+    base, first = [99.1, 99.3, 99.2, 99.4, 99.5], {}
     for name, gain in (("03_augmentation", 0.3), ("design_a_augmented", 0.0), ("design_e2", -0.6)):
-        runs[f"{name}_stock"] = of(*base)
-        runs[name] = of(*(accuracy + gain for accuracy in base))
+        first[f"{name}_stock"] = {"last": dict(enumerate(base))}
+        first[name] = {"last": {seed: accuracy + gain for seed, accuracy in enumerate(base)}}
+    monkeypatch.setattr(protocol, "first_records", lambda: first)
     table = studies.engines()
     assert row(table, "Augmentation")[DELTA] == "+0.30 [+0.30, +0.30]"
     assert row(table, "mean of all")[DELTA] == "-0.10 [-0.10, -0.10]"

@@ -26,18 +26,24 @@ from utils.experiments.studies import (
 )
 from utils.lab.report import paired
 from utils.lab.report.designs import common_of
-from utils.lab.report.intervals import Difference, p_equivalent, p_value, paired_difference
+from utils.lab.report.intervals import (
+    Difference,
+    estimate,
+    mean_std,
+    p_equivalent,
+    p_value,
+    paired_difference,
+)
 from utils.lab.report.paired import (
     DELTA,
     gap,
     last,
-    mean_std,
     noted,
     parameters,
     tabulate,
     with_seeds,
 )
-from utils.lab.runs import results
+from utils.lab.runs import protocol, results
 from utils.plot_style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED
 from utils.recipes import Recipe
 from utils.support.seeds import seeded
@@ -163,13 +169,22 @@ def mended_pairs() -> Table:
 MARGIN = 0.1  # points: two engines closer than this may stand for each other
 
 
+def _first_records(recipe: Recipe) -> pd.Series:
+    """Test accuracy of the last epoch by seed, of the first records."""
+    return pd.Series(protocol.first_records()[recipe.name]["last"])
+
+
 def engines() -> Table:
     """Test accuracy with either augmentation engine, and whether the two may stand for each other.
 
     *Equivalent* is shown where both one-sided tests exclude a difference of ``MARGIN``, which was
-    named after these runs were made.
+    named after these runs were made. Runs of both engines are the first records, made on one
+    machine.
     """
-    pairs = {batched: (last(stock), last(batched)) for batched, stock in STOCK_ENGINE.items()}
+    pairs = {
+        batched: (_first_records(stock), _first_records(batched))
+        for batched, stock in STOCK_ENGINE.items()
+    }
     found = {batched: paired.difference(*pair) for batched, pair in pairs.items()}
     # One value a seed, since a seed's runs share their order of images.
     stock, batched = (np.mean(sides, axis=0) for sides in zip(*pairs.values(), strict=True))
@@ -178,7 +193,7 @@ def engines() -> Table:
     for what, change in found.items():
         cells = [what, "", ""]
         if what in STOCK_ENGINE:
-            cells = [what.title, mean_std(STOCK_ENGINE[what], 3), mean_std(what, 3)]
+            cells = [what.title, *(mean_std(estimate(side), 3) for side in pairs[what])]
         p = p_equivalent(change, MARGIN)
         equal = f"{'yes' if p < 0.05 else 'not shown'} ({p_value(p)})"
         rows.append([*cells, Difference(change), equal])
