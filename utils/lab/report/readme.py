@@ -77,9 +77,8 @@ digits, the one of the first step {before} % (mean ± standard deviation of \
 - A training of **{seconds[speed.RECORD]:.1f} seconds** ({race["machine"]}) reaches \
 **{mean_std(record)} %** ({record.n} trainings; {speed.claim(speed.RECORD)}). A published network, \
 trained the usual way, takes {seconds[speed.BASELINE]:.0f} seconds and reaches {usual:.2f} % \
-(one training).
-- After one look at all digits, more looks at the hardest quarter alone reach \
-{mean_std(estimate(last(FASTER)))} % in {seconds[speed.HARD]:.1f} seconds \
+(one training). One look at all digits and more at the hardest quarter alone take \
+{seconds[speed.HARD]:.1f} seconds and reach {mean_std(estimate(last(FASTER)))} % \
 ({speed.claim(speed.HARD)}).
 - {", ".join(ends)} ({len(last(large))} trainings each).
 - {robust.finding()}"""
