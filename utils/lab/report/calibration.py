@@ -59,7 +59,7 @@ def reliability_picture(recipes: Sequence[Recipe] = STEPS) -> Figure:
     found = [recipe for recipe in recipes if measured.measured(recipe.name)]
     if not found:
         return nothing()
-    figure, axes = plot_style.figure(1, 2, height=4.2, sharey=True)
+    figure, axes = plot_style.figure(1, 2, height=5.6, sharey=True)
     for cell, (kind, name) in zip(
         axes,
         {"clean": "clean digits", "corruption": "the fifteen corruptions"}.items(),
@@ -76,7 +76,8 @@ def reliability_picture(recipes: Sequence[Recipe] = STEPS) -> Figure:
             line = (probability[shown] * share, right[shown] * share)
             cell.plot(*line, "o-", color=color, ms=4, label=text)
         cell.set(title=name, xlabel=f"probability of the answer in %, {BINS} bins")
-        cell.legend(title="calibration error in %", frameon=False, fontsize=8.5, loc="upper left")
+        below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.16)}
+        cell.legend(title="calibration error in %", frameon=False, fontsize=8.5, **below)
     axes[0].set_ylabel("answers that are right in %")
     finding = "Below the dashed line a network is surer than it is right"
     return plot_style.title(figure, f"{finding} (bins of 20 answers or more)")
