@@ -1,5 +1,4 @@
 import os
-import shutil
 
 import numpy as np
 import pytest
@@ -40,10 +39,10 @@ SIZES = {"phone": (360, 640), "desktop": (1280, 900)}
 @pytest.fixture(scope="module")
 def browser():
     api = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
-    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
-    found = next(filter(None, map(shutil.which, names)), None)
+    from page_browser import chromium  # here: it reads the drawings
+
     with api.sync_playwright() as playwright:
-        found = found or playwright.chromium.executable_path
+        found = chromium(playwright)
         if not os.path.exists(found):
             assert "BROWSER_TESTS" not in os.environ, "asked for: playwright install chromium"
             pytest.skip("no Chromium is found: playwright install chromium")

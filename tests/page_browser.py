@@ -2,11 +2,19 @@
 
 import base64
 import json
+import shutil
 import zlib
 
 from utils.support.paths import ROOT
 
 DRAWINGS = json.loads((ROOT / "tests/strokes.json").read_text(encoding="utf-8"))
+
+
+def chromium(playwright):
+    """The path of the Chromium to use: the machine's, else playwright's own, there or not."""
+    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
+    found = next(filter(None, map(shutil.which, names)), None)
+    return found or playwright.chromium.executable_path
 
 
 def draw(page, strokes):

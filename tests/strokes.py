@@ -7,10 +7,9 @@ centre, by a hand that trembles and slows down in bends. No person drew them.
 """
 
 import json
-import shutil
 
 import numpy as np
-from page_browser import draw
+from page_browser import chromium, draw
 from page_script import Script
 from playwright.sync_api import sync_playwright
 
@@ -93,7 +92,7 @@ def drawing(label: int, variation: int) -> list[dict]:
 def main() -> None:
     script, found = Script(), []
     with sync_playwright() as playwright:
-        path = shutil.which("chromium") or playwright.chromium.executable_path
+        path = chromium(playwright)
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         page = browser.new_page()
         page.goto((ASSETS / "playground.html").as_uri())

@@ -48,6 +48,7 @@ class History:
 
     @property
     def images(self) -> list[int]:
+        """How many images each epoch took."""
         return self.trained or [self.train_samples] * len(self)
 
     @property

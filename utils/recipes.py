@@ -108,7 +108,7 @@ class Recipe:
 
     def images(self, n: int) -> list[int]:
         """How many of ``n`` training images each epoch takes."""
-        later = max(1, round(self.selection * n)) if self.selection else n
+        later = selected(self.selection, n) if self.selection else n
         return [n] + [later] * (self.epochs - 1)
 
     @property
@@ -126,6 +126,11 @@ class Recipe:
         words = in_words(difference(self, changed)) or "no change"
         name = name or f"{self.name.removesuffix('_variant')}_variant"
         return dataclasses.replace(changed, name=name, title=title or f"{self.title}, {words}")
+
+
+def selected(share: float, n: int) -> int:
+    """How many of ``n`` images an epoch takes that selects a ``share`` of them."""
+    return max(1, round(share * n))
 
 
 def build_model(recipe: Recipe, seed: int = 0) -> nn.Module:

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from utils.loaders import MemoryLoader
+from utils.recipes import selected
 from utils.support import checks
 
 KEPT = 0.5  # of an image's earlier loss in its running one, which evens out the augmentation
@@ -54,7 +55,7 @@ class SelectingLoader(MemoryLoader):
         self.losses[self._at] = torch.lerp(seen, self.losses[self._at], KEPT * self._later)
 
     def _taken(self) -> int:
-        return max(1, round(self.share * len(self.images)))
+        return selected(self.share, len(self.images))
 
     def _chosen(self) -> Tensor:
         if self.at_random:

@@ -53,8 +53,8 @@ class Experiment:
     ``target``: the mean test accuracy over seeds, in the last epoch, that the course aims at.
     ``seeds``: how many recorded runs, from seed ``first`` on, a table asks for. ``tries``: how many
     recipes were tested for that target, this one included; a claim is held to its level divided
-    by them. ``timed``: whether the
-    seconds of an epoch are measured. A ``draft`` is judged on validation only.
+    by them. ``timed``: whether the seconds of an epoch are measured. A
+    ``draft`` is judged on validation only.
     """
 
     recipe: Recipe

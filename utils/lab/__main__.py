@@ -161,7 +161,7 @@ def bench(repeats, batch_sizes, record):
     from utils.lab.timing import loading, recorded
     from utils.support.files import write_json
 
-    images, device, repeats = data.load(), training.default_device(), repeats or 10
+    images, device, repeats = data.load(), training.default_device(), repeats or recorded.TURNS
     if record and (not images.is_mnist or device.type != "cpu" or repeats < recorded.TURNS):
         raise ValueError(
             f"the tables show MNIST on the CPU, at least {recorded.TURNS} times, not "

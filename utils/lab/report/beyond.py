@@ -107,11 +107,10 @@ def gains(pairs: Iterable[tuple[Recipe, Recipe]] | None = None) -> Table:
         sides = [found[recipe] for recipe in (before, after) if recipe in found]
         if len(sides) < 2 or min(map(len, sides)) < 2:
             continue
-        shared = paired.share_start(before, after)
         columns.append(f"{_short(after)} less {_short(before)}")
         for row, sets in zip(cells, ROWS.values(), strict=True):
             means = [side[sets].mean(axis=1) for side in sides]
-            row.append(intervals.Difference(paired.difference(*means, shared)))
+            row.append(paired.apart(before, after, *means))
     return paired.noted(Table(columns, cells if len(columns) > 1 else []))
 
 

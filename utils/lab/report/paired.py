@@ -140,8 +140,12 @@ def gap(before: Recipe | None, after: Recipe) -> str:
     """The last epochs' ``difference`` in points; empty where there are no two recipes."""
     if before is None or before == after:
         return ""
-    found = difference(last(before), last(after), share_start(before, after))
-    return intervals.Difference(found)
+    return apart(before, after, last(before), last(after))
+
+
+def apart(before: Recipe, after: Recipe, old: pd.Series, new: pd.Series) -> intervals.Difference:
+    """``new`` less ``old``, any measure of the two recipes by seed, paired where that is right."""
+    return intervals.Difference(difference(old, new, share_start(before, after)))
 
 
 def overall_gap(before: Recipe | None, after: Recipe) -> str:

@@ -13,7 +13,6 @@ from pathlib import Path
 from utils import data, models, receptive_field
 from utils.experiments import catalogue
 from utils.experiments.frontier import FRONTIER
-from utils.experiments.speed import FASTER, SPEEDRUN
 from utils.experiments.steps import STEPS, previous
 from utils.lab.report import (
     beyond,
@@ -58,7 +57,7 @@ def findings() -> str:
     before, after = (mean_std(estimate(last(step))) for step in (first, best))
     added = [(results.best_accuracies(step.name) - last(step)).mean() for step in (first, best)]
     gains = [f"{step.title.lower()} {overall_gap(previous(step), step)}" for step in STEPS[1:]]
-    race, record = speed.read(), estimate(last(SPEEDRUN))
+    race, record, faster = speed.read(), speed.reached(speed.RECORD), speed.reached(speed.HARD)
     seconds = speed.seconds(race).median()
     usual = race["race"][speed.BASELINE][0]["accuracy"]
     small, large = FRONTIER[min(FRONTIER)], frontier.LARGEST
@@ -78,7 +77,7 @@ digits, the one of the first step {before} % (mean ± standard deviation of \
 **{mean_std(record)} %** ({record.n} trainings; {speed.claim(speed.RECORD)}). A published network, \
 trained the usual way, takes {seconds[speed.BASELINE]:.0f} seconds and reaches {usual:.2f} % \
 (one training). One look at all digits and more at the hardest quarter alone take \
-{seconds[speed.HARD]:.1f} seconds and reach {mean_std(estimate(last(FASTER)))} % \
+{seconds[speed.HARD]:.1f} seconds and reach {mean_std(faster)} % \
 ({speed.claim(speed.HARD)}).
 - {", ".join(ends)} ({len(last(large))} trainings each).
 - {robust.finding()}"""

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from statistics import median
 
 from utils import models
 from utils.experiments.recorded import read_sealed, seeds_of
-from utils.history import History
+from utils.lab.report import speed
 from utils.lab.report.intervals import estimate, p_value
+from utils.lab.runs.results import history_of
 from utils.lab.timing.recorded import BASELINE, ENTRANTS
 from utils.recipes import Recipe, build_model, switched_on
 from utils.support.files import write_json, write_text
@@ -69,7 +69,7 @@ def _log(runs: dict[int, dict]) -> str:
     """Every epoch of every seed, as comma-separated values."""
     rows = [COLUMNS]
     for seed, run in runs.items():
-        history = History(**run["history"])
+        history = history_of(run)
         columns = (history.images, history.lr, history.train_loss)
         columns += (history.train_accuracy, history.test_accuracy)
         for epoch, (images, lr, *rest) in enumerate(zip(*columns, strict=True), 1):
@@ -88,18 +88,14 @@ def table(found: list[dict] | None = None) -> Table:
     """The records one after the other: seconds are those of each one's own race."""
     rows = []
     for record in read() if found is None else found:
-        took = {
-            name: median(run["ready"] + run["training"] for run in runs)
-            for name, runs in record["race"]["race"].items()
-        }
+        took = speed.seconds(record["race"]).median()
         seconds = took[record["entrant"]]
-        reached = {"mean": record["mean"], "deviation": record["deviation"]}
         rows.append(
             {
                 "set on": record["date"],
                 "record": record["title"],
                 "parameters": f"{record['parameters']:,}",
-                "last epoch": f"{reached['mean']:.3f} ± {reached['deviation']:.3f}",
+                "last epoch": f"{record['mean']:.3f} ± {record['deviation']:.3f}",
                 "seeds": record["seeds"],
                 f"at least {LEAST:.2f}": p_value(record[f"p of a mean below {LEAST:.2f}"]),
                 "seconds": f"{seconds:.1f}",

@@ -14,7 +14,7 @@ from utils.experiments.published import COMMONS, DESIGNS
 from utils.experiments.robust import ROBUST
 from utils.experiments.steps import AUGMENTATION, LR_SCHEDULE, REGULARIZATION, STEPS
 from utils.experiments.studies import BATCH_NORM, DROPOUT, ONE_CYCLE
-from utils.lab.report import intervals, paired, pictures
+from utils.lab.report import paired, pictures
 from utils.lab.report.beyond import (
     CORRUPTIONS,
     TO_MEASURE,
@@ -85,7 +85,7 @@ def finding() -> str:
     first, best = (found[step][CORRUPTIONS].mean(axis=None) for step in (STEPS[0], STEPS[-1]))
     before, after = found[REGULARIZATION], found[AUGMENTATION]
     moved, noisy = (
-        intervals.Difference(paired.difference(before[name], after[name]))
+        paired.apart(REGULARIZATION, AUGMENTATION, before[name], after[name])
         for name in ("translate", "impulse_noise")
     )
     return (
@@ -118,5 +118,4 @@ def against(recipes: Iterable[Recipe] = ROBUST, base: Recipe = LR_SCHEDULE) -> T
 def _gap(base: Recipe, recipe: Recipe, before: pd.Series, after: pd.Series) -> str:
     if min(len(before), len(after)) < 2:
         return ""
-    shared = paired.share_start(base, recipe)
-    return intervals.Difference(paired.difference(before, after, shared))
+    return paired.apart(base, recipe, before, after)

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from utils import models, plot_style, receptive_field
 from utils.experiments import catalogue
 from utils.experiments.speed import SPEED, SPEEDRUN
-from utils.lab.report.intervals import CLAIM, estimate, mean_std, p_value, verdict
+from utils.lab.report.intervals import CLAIM, Estimate, estimate, mean_std, p_value, verdict
 from utils.lab.report.paired import DELTA, gap, noted
 from utils.lab.runs import results
 from utils.lab.timing import recorded
@@ -127,9 +127,14 @@ def targets(measured: dict | None = None) -> Table:
     return Table(["target", "wanted", "measured", "reached"], rows + recorded.targets())
 
 
+def reached(name: str) -> Estimate:
+    """The last epochs of an entrant's recipe, over its reported seeds."""
+    return estimate(results.last_accuracies(ENTRANTS[name].name))
+
+
 def _targets(name: str, middle: pd.Series) -> list[list[str]]:
     known, most = catalogue.get(ENTRANTS[name].name), middle[BASELINE] / TIMES_FASTER
-    accuracy, found = estimate(results.last_accuracies(known.name)), middle[name]
+    accuracy, found = reached(name), middle[name]
     level = CLAIM / known.tries
     return [
         [
@@ -150,7 +155,7 @@ def _targets(name: str, middle: pd.Series) -> list[list[str]]:
 def claim(name: str) -> str:
     """Whether an entrant's mean reaches its target, in words, with the p value."""
     known = catalogue.get(ENTRANTS[name].name)
-    p = estimate(results.last_accuracies(known.name)).p_at_least(known.target)
+    p = reached(name).p_at_least(known.target)
     shown = "is shown" if p < CLAIM / known.tries else "is not shown"
     return f"a mean of at least {known.target:.2f} % {shown}, {p_value(p)}"
 
@@ -159,16 +164,14 @@ def finding(measured: dict | None = None) -> str:
     """The record in one line, and what comes after it in another."""
     measured = measured or read()
     middle = seconds(measured).median()
-    reached = {
-        name: estimate(results.last_accuracies(ENTRANTS[name].name)) for name in (RECORD, HARD)
-    }
+    record, faster = reached(RECORD), reached(HARD)
     return (
-        f"**{mean_std(reached[RECORD], 3)} %** ({reached[RECORD].n} seeds, last epoch; "
+        f"**{mean_std(record, 3)} %** ({record.n} seeds, last epoch; "
         f"{claim(RECORD)}) after **{middle[RECORD]:.1f} seconds** from random weights "
         f"({measured['machine']}); the usual version of design A takes {middle[BASELINE]:.0f} and "
         f"reached {measured['race'][BASELINE][0]['accuracy']:.2f} %. In {middle[HARD]:.1f} "
         f"seconds, {middle[BASELINE] / middle[HARD]:.1f} times less than the usual version, "
-        f"{mean_std(reached[HARD], 3)} %: {claim(HARD)}."
+        f"{mean_std(faster, 3)} %: {claim(HARD)}."
     )
 
 
@@ -214,10 +217,10 @@ def race_picture(measured: dict | None = None) -> Figure:
         ax=axes,
         **spread,
     )
-    for row, (name, recipe) in enumerate(ENTRANTS.items()):
+    for row, name in enumerate(ENTRANTS):
         accuracy = f"{measured['race'][name][0]['accuracy']:.2f}"  # of the baseline's only seed
         if name != BASELINE:
-            accuracy = mean_std(estimate(results.last_accuracies(recipe.name)))
+            accuracy = mean_std(reached(name))
         place = {"xytext": (8, 0), "textcoords": "offset points", "va": "center"}
         axes.annotate(f"{middle[name]:.1f} s: {accuracy} %", (took[name].max(), row), **place)
     axes.set_xlim(0, 1.4 * took.max().max())

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from utils import data, smoke
+from utils import corruptions, data, smoke
 from utils.history import History
 from utils.lab.runs import one
 from utils.recipes import Recipe
@@ -69,6 +69,12 @@ def images_of(kind: str) -> data.ImageSet:
     return data.validation_split(found, part=int(part or 1)) if name == "validation" else found
 
 
+@functools.lru_cache(maxsize=2)
+def corrupted_of(kind: str) -> dict[str, data.ImageSet]:
+    """``images_of``, under each corruption that a recipe may be chosen by; once per process."""
+    return {name: corruptions.corrupted(images_of(kind), name) for name in corruptions.CHOOSING}
+
+
 def make(job: Job) -> dict | str:
     """Make one run; return its result or, in words, why it failed: the other runs go on."""
 
@@ -80,6 +86,7 @@ def make(job: Job) -> dict | str:
         try:
             images = images_of(job.images)
             choosing = job.images.startswith("validation")
+            corrupted = corrupted_of(job.images) if choosing else None
             return one.run(
                 job.recipe,
                 job.seed,
@@ -88,7 +95,7 @@ def make(job: Job) -> dict | str:
                 verbose=False,
                 after_epoch=tell,
                 keep_network=not choosing,
-                read_corrupted=choosing,
+                corrupted=corrupted,
             )
         except Exception as error:
             return f"{type(error).__name__}: {error}"

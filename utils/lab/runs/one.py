@@ -7,7 +7,7 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -16,11 +16,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from utils import data, loaders, training
-from utils.corruptions import CHOOSING, corrupted
+from utils import data, loaders, pretrained, training
 from utils.experiments import recorded
 from utils.lab.runs import fingerprint, networks
-from utils.pieces import Pieces, build_loaders, prepare, preprocessed
+from utils.pieces import Pieces, prepare, preprocessed
 from utils.recipes import Recipe, recipe_hash
 from utils.support import paths
 from utils.support.machine import keep_freed
@@ -36,13 +35,13 @@ def run(
     verbose: bool = True,
     after_epoch: Callable[[training.History], None] | None = None,
     keep_network: bool = False,
-    read_corrupted: bool = False,
+    corrupted: Mapping[str, data.ImageSet] | None = None,
 ) -> dict:
     """Train and evaluate once; return the result as plain data (see ``results.KEYS``).
 
     With ``keep_network`` its ``network`` holds the weights (see ``networks.packed``); with
-    ``read_corrupted`` its ``corrupted_correct`` says how many of the held-out images are read under
-    each corruption that a recipe may be chosen by.
+    ``corrupted`` sets its ``corrupted_correct`` says how many images of each one's test half are
+    read.
     """
     device = torch.device(device or training.default_device())
     commit, found = git_commit(), versions()  # what is running, not what it becomes
@@ -58,8 +57,11 @@ def run(
         kept["network"] = networks.packed(
             pieces.network, answers.predictions, functools.partial(_predict, pieces)
         )
-    if read_corrupted:
-        kept["corrupted_correct"] = _corrupted_correct(pieces, images)
+    if corrupted:
+        reader = pretrained.FromPixels(pieces.network, recipe.deskew).eval()
+        kept["corrupted_correct"] = {
+            name: pretrained.correct(reader, spoiled) for name, spoiled in corrupted.items()
+        }
     clean = loaders.MemoryLoader(
         shown.train_images, shown.train_labels, batch_size=1000, device=device
     )
@@ -87,16 +89,6 @@ def run(
         "fingerprint_kind": fingerprint.NEWEST,
         **kept,
     }
-
-
-def _corrupted_correct(pieces: Pieces, images: data.ImageSet) -> dict[str, int]:
-    """By corruption of ``CHOOSING``; the digits are corrupted first, then set upright."""
-    found = {}
-    for name in CHOOSING:
-        shown = preprocessed(pieces.recipe, corrupted(images, name))
-        _, loader = build_loaders(pieces.recipe, shown, 0, pieces.device)
-        found[name] = training.evaluate(pieces.network, loader, pieces.device).correct
-    return found
 
 
 def _predict(pieces: Pieces, network: nn.Module) -> Tensor:

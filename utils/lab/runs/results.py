@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import fields
 from importlib.metadata import version
+from operator import itemgetter
 from pathlib import Path
 
 import pandas as pd
@@ -166,19 +167,23 @@ def frame(names: Iterable[str] | None = None) -> pd.DataFrame:
     and the counts behind them; ``train_accuracy_clean`` is that of the trained network on images
     that are not augmented. Accuracies are in per cent.
     """
-    found = _tidy("history", names)
+    found = _tidy(_epochs, names)
     found["epoch"] = found.groupby(["recipe", "seed"]).cumcount() + 1
-    if "trained" not in found:
-        found["trained"] = pd.NA  # older runs: every epoch took all images
-    trained = found["trained"].fillna(found["train_samples"]).astype(int)
-    found["train_accuracy"] = 100 * found["train_correct"] / trained
-    found["test_accuracy"] = 100 * found["test_correct"] / found["test_samples"]
     return found
+
+
+def _epochs(run: dict) -> dict:
+    history = history_of(run)
+    return vars(history) | {
+        "trained": history.images,
+        "train_accuracy": history.train_accuracy,
+        "test_accuracy": history.test_accuracy,
+    }
 
 
 def mistakes(names: Iterable[str] | None = None) -> pd.DataFrame:
     """What the reported runs get wrong, a row per run and image: the fields of ``Mistakes``."""
-    return _tidy("misclassified", names)
+    return _tidy(itemgetter("misclassified"), names)
 
 
 def scores(name: str) -> pd.DataFrame:
@@ -190,7 +195,7 @@ def scores(name: str) -> pd.DataFrame:
     return right
 
 
-def _tidy(part: str, names: Iterable[str] | None) -> pd.DataFrame:
+def _tidy(part: Callable[[dict], dict], names: Iterable[str] | None) -> pd.DataFrame:
     if names is None:
         names = catalogue.reported()
     tables = [
@@ -199,7 +204,7 @@ def _tidy(part: str, names: Iterable[str] | None) -> pd.DataFrame:
                 "recipe": name,
                 "title": catalogue.recipe(name).title,
                 **{key: run[key] for key in ("seed", "train_accuracy_clean")},
-                **run[part],
+                **part(run),
             }
         )
         for name in names
