@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from utils import augmentation, models, schedules
+from utils import augmentation, levels, models, schedules
 from utils.support import checks
 from utils.support.lookup import look_up
 
@@ -22,6 +22,7 @@ OPTIMIZERS = {"sgd": "with momentum", "adam": "with momentum as its first beta"}
 ENGINES = {"batched": "on the training device", "albumentations": "image by image, on the CPU"}
 # The settings that describe the model ``plain``, and no other.
 STAGED = ("stages", "head", "unpadded", "bias", "activation")
+SWITCHES = ("unpadded", "bias", "channels_last", "batch_norm", "standardize", "deskew", "at_random")
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,9 @@ class Recipe:
     clipping, ``None`` for none. ``ema`` is the decay of a moving average of the weights, which is
     evaluated in their place; 0 for none. ``selection`` is the share of the images that each epoch
     after the first takes, those of highest loss (``utils.selection``), or as many ``at_random``;
-    0 for all. Raises ``ValueError`` for a setting that cannot be.
+    0 for all. ``standardize`` brings each image to mean 0 and deviation 1 as the network takes it,
+    whatever its paper and its contrast. ``levels`` is how many values a weight may take (``utils.levels``); 0 for floats.
+    Raises ``ValueError`` for a setting that cannot be.
     """
 
     name: str
@@ -52,6 +55,8 @@ class Recipe:
     channels_last: bool = False
     batch_norm: bool = False
     dropout: float = 0.0
+    levels: int = 0
+    standardize: bool = False
     deskew: bool = False
     augmentation: str | None = None
     engine: str = "batched"
@@ -70,7 +75,7 @@ class Recipe:
     def __post_init__(self) -> None:
         if not re.fullmatch(r"\w[\w.-]*", self.name):
             raise ValueError(f"name={self.name!r} is not made of letters, digits and _ . - alone")
-        for name in ("unpadded", "bias", "channels_last", "batch_norm", "deskew", "at_random"):
+        for name in SWITCHES:
             if not isinstance(value := getattr(self, name), bool):
                 raise ValueError(f"{name}={value!r} is neither True nor False")
         checks.whole(1, batch_size=self.batch_size, epochs=self.epochs)
@@ -83,6 +88,8 @@ class Recipe:
         look_up("schedule", self.schedule, schedules.SCHEDULES)
         look_up("optimizer", self.optimizer, OPTIMIZERS)
         look_up("engine", self.engine, ENGINES)
+        if self.levels:
+            levels.check(self.levels)
         if self.augmentation is not None:
             look_up("policy", self.augmentation, augmentation.POLICIES)
         if self.at_random and not self.selection:
@@ -139,9 +146,14 @@ def build_model(recipe: Recipe, seed: int = 0) -> nn.Module:
     if recipe.model == "plain":
         options = {name: getattr(recipe, name) for name in STAGED}
         options["activation"] = recipe.activation or "relu"
-    return models.build(
+    model = models.build(
         recipe.model, batch_norm=recipe.batch_norm, dropout=recipe.dropout, seed=seed, **options
     )
+    if recipe.levels:
+        levels.round_weights(model, recipe.levels)
+    if recipe.standardize:
+        model.insert(0, nn.InstanceNorm2d(1))  # without weights: nothing is learned
+    return model
 
 
 # --------------------------------------------------------------------------- differences

@@ -1,0 +1,108 @@
+"""A digit reader of whole numbers: by hand, against torch, through its file and ONNX."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from utils import folding, integers, loaders
+from utils.experiments.frontier import FRONTIER
+from utils.integers import Layer
+from utils.pieces import prepare
+
+FEW = FRONTIER[2000].variant("few", levels=7, activation="relu", ema=0.0, epochs=2, deskew=False)
+
+
+@pytest.fixture(scope="module")
+def trained(digits):
+    """A network of 7 levels trained on a few digits, its images, and what it folds to."""
+    few = digits.subset(2000, 500)
+    pieces = prepare(FEW, few, 0, "cpu")
+    pieces.fit(verbose=False)
+    network = pieces.network.eval()
+    return network, few, folding.fold(network, loaders.normalize(few.train_images))
+
+
+def test_by_hand():
+    first = Layer(
+        np.array([1, -2, 0, 3]).reshape(1, 1, 2, 2), np.float16([0.5]), np.float16([0.25])
+    )
+    last = Layer(np.arange(-5, 5).reshape(10, 1, 1, 1), np.ones(10, "f2"), np.zeros(10, "f2"))
+    image = np.zeros((1, 28, 28), np.uint8)
+    image[0, :2, :2] = [[10, 20], [30, 40]]
+    sums = integers.convolved(image[:, None].astype(np.int64), first.weights)
+    assert sums.shape == (1, 1, 27, 27)
+    assert sums[0, 0, 0, 0] == 10 - 40 + 120 and sums[0, 0, 1, 1] == 40 and sums[0, 0, 1, 0] == -50
+    assert integers.scaled(sums, first)[0, 0, 0, 0] == 45.25
+    assert integers.answers([first, last], image).tolist() == [9]  # all sums are positive
+
+
+def test_the_largest_of_four():
+    sums = np.arange(25).reshape(1, 1, 5, 5)
+    assert integers.largest_of_four(sums)[0, 0].tolist() == [[6, 8], [16, 18]]
+
+
+def test_they_answer_as_the_network_that_was_trained(trained):
+    network, few, layers = trained
+    with torch.no_grad():
+        theirs = network(loaders.normalize(few.test_images)).argmax(1)
+    ours = integers.answers(layers, few.test_images.numpy())
+    assert (ours == few.test_labels.numpy()).mean() > 0.7  # it has learned to read
+    assert (ours == theirs.numpy()).mean() >= 0.98  # activations of 256 values change few answers
+
+
+def test_torch_gives_the_same_answers(trained):
+    _, few, layers = trained
+    with torch.no_grad():
+        theirs = folding.network(layers)(few.test_images.float().unsqueeze(1)).argmax(1)
+    assert integers.answers(layers, few.test_images.numpy()).tolist() == theirs.tolist()
+
+
+@pytest.mark.parametrize("levels", [3, 7, 15, 255])
+def test_a_file_holds_all_of_it_in_as_many_bytes_as_said(trained, levels):
+    _, few, layers = trained
+    content = integers.to_bytes(layers, FEW.stages, levels)
+    assert len(content) == integers.size(FEW.stages, levels)
+    if levels < 7:
+        return  # they do not hold -3 … 3
+    for ours, theirs in zip(layers, integers.from_bytes(content), strict=True):
+        assert ours.pools == theirs.pools
+        for name in ("weights", "multiplier", "bias"):
+            assert np.array_equal(getattr(ours, name), getattr(theirs, name))
+
+
+@pytest.mark.parametrize("levels", [3, 5, 7, 15, 255])
+def test_packed_weights_take_their_bits_and_no_more(levels):
+    weights = np.random.default_rng(0).integers(-(levels // 2), levels // 2, 1000, endpoint=True)
+    content = integers.packed(weights, levels)
+    assert len(content) == integers.packed_size(1000, levels) == np.ceil(125 * np.log2(levels))
+    assert np.array_equal(integers.unpacked(content, (1000,), levels), weights)
+
+
+@pytest.mark.parametrize("levels", [3, 7])
+def test_weights_outside_their_levels_are_refused(levels):
+    with pytest.raises(ValueError, match=f"{levels} levels"):
+        integers.packed(np.array([0, levels // 2 + 1]), levels)
+
+
+@pytest.mark.parametrize("damage", [b"", b"7 4-8\n", b"no file", b"8 4-8/5\n" + bytes(400)])
+def test_what_is_no_file_is_refused(damage):
+    with pytest.raises(ValueError, match="no file of a network"):
+        integers.from_bytes(damage)
+
+
+def test_a_file_cut_short_is_refused(trained):
+    content = integers.to_bytes(trained[2], FEW.stages, 7)
+    for wrong in (content[:-1], content + b"0"):
+        with pytest.raises(ValueError, match="no file of a network"):
+            integers.from_bytes(wrong)
+
+
+@pytest.mark.parametrize(
+    "change", [{"activation": "silu"}, {"unpadded": False}, {"head": "largest"}, {"levels": 0}]
+)
+def test_a_network_that_cannot_become_whole_numbers_is_named(digits, change):
+    network = prepare(FEW.variant(**change), digits.subset(64, 64), 0, "cpu").model.eval()
+    assert isinstance(network[0], nn.Conv2d)
+    with pytest.raises(ValueError, match="whole numbers"):
+        folding.fold(network, loaders.normalize(digits.train_images[:8]))

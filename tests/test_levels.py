@@ -1,0 +1,69 @@
+"""Weights of few levels: what training sees, what the gradient says, what cannot be."""
+
+import pytest
+import torch
+from torch import nn
+
+from utils import levels, models
+from utils.experiments.frontier import FRONTIER
+from utils.pieces import prepare
+from utils.recipes import build_model, recipe_hash
+
+FEW = FRONTIER[2000].variant("few", levels=7, activation="relu")
+
+
+def test_a_weight_is_one_of_so_many_whole_numbers_of_steps():
+    model = build_model(FEW)
+    for layer in [layer for layer in model if isinstance(layer, nn.Conv2d)]:
+        whole, step = levels.whole(layer)
+        assert whole.abs().max() <= 3
+        torch.testing.assert_close(whole * step, layer.weight)
+        original = layer.parametrizations.weight.original
+        inside = original.abs() <= 3 * step
+        assert ((layer.weight - original).abs()[inside] <= step / 2 + 1e-6).all()
+
+
+def test_with_many_levels_the_network_is_nearly_the_one_of_floats():
+    x = torch.randn(8, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    floats, fine, coarse = (build_model(FEW.variant(levels=n)).eval() for n in (0, 255, 3))
+    with torch.no_grad():
+        apart = [(model(x) - floats(x)).abs().max().item() for model in (fine, coarse)]
+    assert apart[0] < apart[1] / 5
+
+
+def test_the_gradient_passes_the_rounding_and_stops_outside():
+    weight = torch.tensor([[[[0.2, 1.4, 9.0]]]], requires_grad=True)
+    rounding = levels.Levels(torch.ones(1), 5)
+    with torch.no_grad():
+        rounding.log_step.zero_()  # a step of 1: whole numbers -2 … 2
+    made = rounding(weight)
+    assert made.flatten().tolist() == [0.0, 1.0, 2.0]
+    made.sum().backward()
+    assert weight.grad.flatten().tolist() == [1.0, 1.0, 0.0]
+    # By Esser et al., equation 3: round(v) - v inside, k outside.
+    assert rounding.log_step.grad.item() == pytest.approx((0 - 0.2) + (1 - 1.4) + 2)
+
+
+def test_training_changes_weights_and_steps_alike(digits):
+    few = digits.subset(256, 64)
+    pieces = prepare(FEW.variant(epochs=1, ema=0.0), few, 0, "cpu")
+    before = {name: value.clone() for name, value in pieces.model.named_parameters()}
+    pieces.fit(verbose=False)
+    for name, value in pieces.model.named_parameters():
+        assert not torch.equal(value, before[name]), name
+
+
+def test_a_step_is_one_parameter_of_a_layer():
+    counted = models.count_parameters(build_model(FEW))
+    assert counted == models.count_parameters(build_model(FEW.variant(levels=0))) + 7
+
+
+@pytest.mark.parametrize("wrong", [1, 2, 4, 257, -3, 2.5, True])
+def test_a_number_of_levels_that_cannot_be_is_named(wrong):
+    with pytest.raises(ValueError, match=f"levels={wrong!r}"):
+        FEW.variant(levels=wrong)
+
+
+def test_floats_keep_the_hash_of_their_recipe():
+    assert recipe_hash(FRONTIER[2000].variant(levels=0)) == recipe_hash(FRONTIER[2000])
+    assert recipe_hash(FEW) != recipe_hash(FEW.variant(levels=0))

@@ -1,0 +1,59 @@
+"""Weights of few levels: whole numbers -k … k times a step, so that a network's file is small.
+
+Training sees the rounded weights; the gradient passes the rounding as if it were not there, and
+each layer learns its step (after Esser et al., 2020, https://arxiv.org/abs/1902.08153).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from utils.support import checks
+
+MOST = 255  # what a byte holds, and 0 in the middle
+
+
+class Levels(nn.Module):
+    """A weight as one of ``levels`` values: whole numbers -k … k times ``step``, k = levels // 2.
+
+    ``step`` is learned as its logarithm: an optimizer's rate then changes it by per cents, however
+    small it is. It starts where Esser et al. start it.
+    """
+
+    def __init__(self, weight: Tensor, levels: int):
+        super().__init__()
+        self.highest = levels // 2
+        start = 2 * weight.detach().abs().mean() / self.highest**0.5
+        self.log_step = nn.Parameter(start.log())
+
+    @property
+    def step(self) -> Tensor:
+        return self.log_step.exp()
+
+    def forward(self, weight: Tensor) -> Tensor:
+        scaled = (weight / self.step).clamp(-self.highest, self.highest)
+        return (scaled + (scaled.round() - scaled).detach()) * self.step
+
+
+def check(levels: int) -> None:
+    """Raise ``ValueError`` unless ``levels`` is odd (0 lies in the middle) and within 3..255."""
+    checks.whole(3, levels=levels)
+    if levels % 2 == 0 or levels > MOST:
+        raise ValueError(f"levels={levels} is not an odd number of 3..{MOST}: 0 lies in the middle")
+
+
+def round_weights(model: nn.Module, levels: int) -> nn.Module:
+    """Give every convolution of ``model`` weights of so many ``levels``, in place; return it."""
+    check(levels)
+    for layer in [layer for layer in model.modules() if isinstance(layer, nn.Conv2d)]:
+        parametrize.register_parametrization(layer, "weight", Levels(layer.weight, levels))
+    return model
+
+
+def whole(layer: nn.Conv2d) -> tuple[Tensor, Tensor]:
+    """The weights of a rounded convolution as whole numbers, int64, and their step."""
+    rounding = layer.parametrizations.weight[0]
+    with torch.no_grad():
+        return (layer.weight / rounding.step).round().long(), rounding.step
