@@ -1,5 +1,7 @@
 """Weights of few levels: what training sees, what the gradient says, what cannot be."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -67,3 +69,18 @@ def test_a_number_of_levels_that_cannot_be_is_named(wrong):
 def test_floats_keep_the_hash_of_their_recipe():
     assert recipe_hash(FRONTIER[2000].variant(levels=0)) == recipe_hash(FRONTIER[2000])
     assert recipe_hash(FEW) != recipe_hash(FEW.variant(levels=0))
+
+
+def test_settled_weights_give_the_same_also_with_fewer_digits():
+    model = build_model(FEW.variant(levels=15)).eval()
+    settled = levels.settle(copy.deepcopy(model))
+    half = {n: v.half() if v.is_floating_point() else v for n, v in settled.state_dict().items()}
+    coarse = copy.deepcopy(settled)
+    coarse.load_state_dict(half)
+    pairs = zip(*(m.modules() for m in (model, settled, coarse)), strict=True)
+    for layers in [trio for trio in pairs if isinstance(trio[0], nn.Conv2d)]:
+        first, *others = (levels.whole(layer)[0] for layer in layers)
+        assert all(torch.equal(first, other) for other in others)
+    x = torch.randn(4, 1, 28, 28)
+    with torch.no_grad():
+        torch.testing.assert_close(settled(x), model(x))

@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from utils import layers, models, receptive_field, stages
+from utils import layers, loaders, models, receptive_field, stages
 from utils.experiments import catalogue
 from utils.experiments.published import DESIGN_E1
+from utils.experiments.steps import SKELETON
 from utils.recipes import build_model
 
 # The rows published with design B (its README), and those of its skeleton, which differ by the
@@ -328,3 +329,15 @@ def test_dropout_does_nothing_in_evaluation():
 def test_an_unknown_model_suggests_the_nearest():
     with pytest.raises(ValueError, match="did you mean 'skeleton'"):
         models.build("skeletn", batch_norm=True, dropout=0.1, seed=0)
+
+
+def test_a_standardized_image_gives_the_same_whatever_its_paper_and_contrast(digits):
+    model = build_model(SKELETON.variant(standardize=True)).eval()
+    plain = build_model(SKELETON).eval()
+    x = loaders.normalize(digits.test_images[:8])
+    by_hand = (x - x.mean((2, 3), keepdim=True)) / x.std((2, 3), keepdim=True, correction=0)
+    close = {"atol": 1e-4, "rtol": 1e-3}
+    with torch.no_grad():
+        torch.testing.assert_close(model(x), plain(by_hand), **close)
+        torch.testing.assert_close(model(0.3 * x + 2), model(x), **close)
+    assert models.count_parameters(model) == models.count_parameters(plain)

@@ -30,6 +30,8 @@ OTHER_VALUES = {
     "activation": "silu",
     "selection": 0.5,
     "at_random": True,
+    "levels": 7,
+    "standardize": True,
 }
 
 

@@ -87,7 +87,7 @@ def robust_mild() -> Spoiling:
 
 
 def robust_light() -> Spoiling:
-    """``affine_strong``'s moves, and a fifth of ``robust``'s other changes: most digits have none."""
+    """``affine_strong``'s moves, and a fifth of ``robust``'s changes: most digits have none."""
     return _spoiling(0.06, scale=0.15, shift=2)
 
 

@@ -6,7 +6,6 @@ pixels; activations become bytes, as large as the largest that the training imag
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
@@ -27,7 +26,8 @@ def fold(trained: nn.Module, x: Tensor) -> list[Layer]:
     ``x``: normalized training images, float32 ``[B, 1, 28, 28]``. Raises ``ValueError`` for a
     network of other layers.
     """
-    _check(trained)
+    if reason := refusal(trained):
+        raise ValueError(reason)
     steps = activation_steps(trained, x)
     layers, taken = [], 1 / (255 * STD)  # what one grey level is to the network
     shift = -MEAN / STD  # what a black pixel is
@@ -59,17 +59,21 @@ def blocks(network: nn.Module) -> list[tuple[nn.Conv2d, bool, nn.BatchNorm2d | N
     return [tuple(block) for block in found]
 
 
-def _check(trained: nn.Module) -> None:
+def refusal(trained: nn.Module) -> str:
+    """Why a network cannot become whole numbers; empty where it can."""
     for layer in trained:
         known = isinstance(layer, FOLDED)
+        if isinstance(layer, nn.MaxPool2d):
+            known = layer.kernel_size == 2
         if isinstance(layer, nn.Conv2d):
             known = parametrize.is_parametrized(layer) and layer.padding == (0, 0)
             known = known and layer.stride == (1, 1) and layer.groups == 1
         if not known:
-            raise ValueError(
+            return (
                 f"{layer} cannot become whole numbers: they are made of unpadded convolutions of "
                 "weights with levels, batch norm, ReLU, 2x2 max-pools and the mean of the last map"
             )
+    return ""
 
 
 def activation_steps(network: nn.Module, x: Tensor) -> list[float]:

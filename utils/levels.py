@@ -52,6 +52,28 @@ def round_weights(model: nn.Module, levels: int) -> nn.Module:
     return model
 
 
+@torch.no_grad()
+def round_after_training(model: nn.Module, levels: int) -> nn.Module:
+    """``round_weights`` with each layer's largest weight as its highest level."""
+    for layer in round_weights(model, levels).modules():
+        if isinstance(layer, nn.Conv2d):
+            rounding, weight = layer.parametrizations.weight[0], layer.parametrizations.weight
+            rounding.log_step.copy_((weight.original.abs().max() / rounding.highest).log())
+    return model
+
+
+@torch.no_grad()
+def settle(model: nn.Module) -> nn.Module:
+    """Put rounded weights in the place of those that training moved, in place; return ``model``.
+
+    It answers as before, also where they are stored with fewer digits.
+    """
+    for layer in model.modules():
+        if isinstance(layer, nn.Conv2d) and parametrize.is_parametrized(layer):
+            layer.parametrizations.weight.original.copy_(layer.weight)
+    return model
+
+
 def whole(layer: nn.Conv2d) -> tuple[Tensor, Tensor]:
     """The weights of a rounded convolution as whole numbers, int64, and their step."""
     rounding = layer.parametrizations.weight[0]

@@ -40,8 +40,8 @@ class Recipe:
     evaluated in their place; 0 for none. ``selection`` is the share of the images that each epoch
     after the first takes, those of highest loss (``utils.selection``), or as many ``at_random``;
     0 for all. ``standardize`` brings each image to mean 0 and deviation 1 as the network takes it,
-    whatever its paper and its contrast. ``levels`` is how many values a weight may take (``utils.levels``); 0 for floats.
-    Raises ``ValueError`` for a setting that cannot be.
+    whatever its paper and its contrast. ``levels`` is how many values a weight may take
+    (``utils.levels``); 0 for floats. Raises ``ValueError`` for a setting that cannot be.
     """
 
     name: str

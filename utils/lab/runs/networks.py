@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from utils import levels
 from utils.experiments.recorded import BadResult, read_sealed
 from utils.recipes import Recipe, build_model
 from utils.support.files import replacing
@@ -28,9 +29,10 @@ def packed(
     Floats take 16 bits where ``predict`` gives all of the network's ``predictions`` with them,
     else 32.
     """
-    full = {name: t.cpu().contiguous() for name, t in network.state_dict().items()}
+    settled = levels.settle(copy.deepcopy(network))
+    full = {name: t.cpu().contiguous() for name, t in settled.state_dict().items()}
     half = {name: t.half() if t.is_floating_point() else t for name, t in full.items()}
-    rounded = copy.deepcopy(network)
+    rounded = copy.deepcopy(settled)
     rounded.load_state_dict(half)
     same = torch.equal(predict(rounded), predictions)
     archive = io.BytesIO()

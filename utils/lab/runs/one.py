@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from utils import data, loaders, pretrained, training
 from utils.experiments import recorded
-from utils.lab.runs import fingerprint, networks
+from utils.lab.runs import fingerprint, networks, rounded
 from utils.pieces import Pieces, prepare, preprocessed
 from utils.recipes import Recipe, recipe_hash
 from utils.support import paths
@@ -41,7 +41,7 @@ def run(
 
     With ``keep_network`` its ``network`` holds the weights (see ``networks.packed``); with
     ``corrupted`` sets its ``corrupted_correct`` says how many images of each one's test half are
-    read.
+    read. A plain network's ``rounded`` says what its file of few bytes takes and reads.
     """
     device = torch.device(device or training.default_device())
     commit, found = git_commit(), versions()  # what is running, not what it becomes
@@ -57,6 +57,8 @@ def run(
         kept["network"] = networks.packed(
             pieces.network, answers.predictions, functools.partial(_predict, pieces)
         )
+    if rounded.applies(recipe, pieces.network):
+        kept["rounded"] = rounded.rounded(recipe, pieces.network, shown)
     if corrupted:
         reader = pretrained.FromPixels(pieces.network, recipe.deskew).eval()
         kept["corrupted_correct"] = {
