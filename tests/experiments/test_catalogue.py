@@ -8,7 +8,7 @@ from utils import models
 from utils.experiments import catalogue
 from utils.experiments.frontier import FRONTIER, LONG
 from utils.experiments.published import COMMONS, DESIGN_A, DESIGN_E2, DESIGNS
-from utils.experiments.robust import FRONTIER_10K, ROBUST, STEP
+from utils.experiments.robust import ROBUST
 from utils.experiments.speed import FASTER, SPEED
 from utils.experiments.steps import LR_SCHEDULE, SKELETON, STEPS, previous
 from utils.experiments.studies import BATCH_256, NOT_AUGMENTED, SCHEDULES, STOCK_ENGINE
@@ -84,8 +84,7 @@ def test_the_common_recipe_is_common_but_for_the_network(common):
     [
         *((study, DESIGN_E2, {"schedule"}) for study in SCHEDULES),
         (BATCH_256, LR_SCHEDULE, {"batch_size"}),
-        (STEP, LR_SCHEDULE, {"augmentation", "epochs"}),
-        (FRONTIER_10K, FRONTIER[10_000], {"augmentation", "epochs", "deskew"}),
+        (ROBUST, FRONTIER[10_000], {"augmentation", "epochs", "deskew", "standardize"}),
         *((LONG[limit], FRONTIER[limit], {"epochs"}) for limit in LONG),
         *(
             (study, COMMONS[letter], {"augmentation"})
@@ -106,7 +105,7 @@ def test_a_network_of_the_frontier_keeps_within_its_limit(limit):
 
 
 def test_a_robust_network_has_at_most_10_000_parameters():
-    assert all(models.count_parameters(build_model(recipe)) <= 10_000 for recipe in ROBUST)
+    assert models.count_parameters(build_model(ROBUST)) <= 10_000
 
 
 def test_names_and_recipes_are_unique_and_each_step_has_a_target():

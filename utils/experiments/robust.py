@@ -1,29 +1,23 @@
-"""Networks of at most 10,000 parameters for digits that are not MNIST's: drafts of notebook 08.
+"""A network of at most 10,000 parameters for digits that are not MNIST's, as notebook 08 shows it.
 
-What they train on is spoiled by a policy that shares nothing with the corruptions they are
-reported on (``utils.corruptions.REPORTING``). The first drafts were written before any network had
-seen it; one epoch of step 02's with ``robust_mild`` was then read on 2,000 test digits under all
-fifteen. On validation they lost half a point on clean digits: ``standardize`` and ``robust_light``
-came after that, from validation alone.
+What it trains on is spoiled by a policy that shares nothing with the corruptions that it is
+reported on (``utils.corruptions.REPORTING``). The first drafts, of this network and of step 04's,
+were written before any network had seen such a policy; one epoch of step 02's with ``robust_mild``
+was then read on 2,000 test digits under all fifteen. On validation the drafts lost half a point on
+clean digits; ``standardize`` and ``robust_light`` came of that, from validation alone.
+``robust_mild`` is better under the eight corruptions, but its clean digits leave no room for the
+limit of 0.05 points.
 """
 
 from __future__ import annotations
 
 from utils.experiments.frontier import FRONTIER
 from utils.experiments.record import Experiment
-from utils.experiments.steps import LR_SCHEDULE
 
 # Paper that is grey in some images of a batch moves the batch's mean and variance, and with them
-# what batch norm makes of the clean ones; so each image is standardized first.
-STEP = LR_SCHEDULE.variant(
-    "robust_step",
-    "Step 04, spoiled digits",
-    standardize=True,
-    augmentation="robust_light",
-    epochs=30,
-)
-# Not deskewed: a digit's slant cannot be told from moments of paper that is not black.
-FRONTIER_10K = FRONTIER[10_000].variant(
+# what batch norm makes of the clean ones; so each image is standardized first. Not deskewed: a
+# digit's slant cannot be told from moments of paper that is not black.
+ROBUST = FRONTIER[10_000].variant(
     "robust_10k",
     "10,000 parameters, spoiled digits",
     deskew=False,
@@ -31,6 +25,4 @@ FRONTIER_10K = FRONTIER[10_000].variant(
     augmentation="robust_light",
     epochs=30,
 )
-ROBUST = (STEP, FRONTIER_10K)
-
-EXPERIMENTS = tuple(Experiment(recipe, seeds=10, draft=True) for recipe in ROBUST)
+EXPERIMENTS = (Experiment(ROBUST, seeds=10),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import os
 import platform
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 
 from utils import data, loaders, pretrained, training
 from utils.experiments import recorded
-from utils.lab.runs import fingerprint, networks, rounded
+from utils.lab.runs import fingerprint, networks, rounded, views
 from utils.pieces import Pieces, prepare, preprocessed
 from utils.recipes import Recipe, recipe_hash
 from utils.support import paths
@@ -41,7 +42,8 @@ def run(
 
     With ``keep_network`` its ``network`` holds the weights (see ``networks.packed``); with
     ``corrupted`` sets its ``corrupted_correct`` says how many images of each one's test half are
-    read. A plain network's ``rounded`` says what its file of few bytes takes and reads.
+    read. A plain network's ``rounded`` says what its file of few bytes takes and reads, and
+    ``views_correct`` how many images it reads by five looks at each.
     """
     device = torch.device(device or training.default_device())
     commit, found = git_commit(), versions()  # what is running, not what it becomes
@@ -59,6 +61,7 @@ def run(
         )
     if rounded.applies(recipe, pieces.network):
         kept["rounded"] = rounded.rounded(recipe, pieces.network, shown)
+        kept["views_correct"] = views.correct(copy.deepcopy(pieces.network), shown)
     if corrupted:
         reader = pretrained.FromPixels(pieces.network, recipe.deskew).eval()
         kept["corrupted_correct"] = {
