@@ -8,28 +8,32 @@ import subprocess
 import pytest
 import torch
 
-from utils import pretrained, smoke
+from utils import integers, pretrained, smoke
 from utils.experiments import catalogue
+from utils.experiments.few_bytes import EXPERIMENTS
 from utils.experiments.frontier import FRONTIER
+from utils.experiments.recorded import BadResult, path_of
 from utils.experiments.speed import SPEEDRUN
-from utils.lab.runs import results, weights
-from utils.pieces import prepare
+from utils.lab.runs import one, results, weights
 
 RECIPE, DESKEWED = smoke.smaller(SPEEDRUN), smoke.smaller(FRONTIER[2000])
+WHOLE_NUMBERS = smoke.smaller(EXPERIMENTS[1].recipe)
+MADE = (RECIPE, DESKEWED, WHOLE_NUMBERS)
 
 
 @pytest.fixture(scope="module")
 def made(digits, tmp_path_factory):
-    """Networks trained on a few digits, saved, and the accuracies of their epochs."""
+    """Recorded runs on a few digits, the weights saved of them, and what each run reads."""
     few = digits.subset(400, 200)
-    folder = tmp_path_factory.mktemp("weights")
-    recorded = {
-        recipe.name: prepare(recipe, few, weights.SEED, "cpu").fit(verbose=False).test_accuracy
-        for recipe in (RECIPE, DESKEWED)
-    }
-    for recipe in (RECIPE, DESKEWED):
-        weights.make(recipe, few, folder, recorded[recipe.name])
-    return folder, few, recorded
+    folder, runs = (tmp_path_factory.mktemp(name) for name in ("weights", "results"))
+    correct = {}
+    for recipe in MADE:
+        run = one.run(recipe, weights.SEED, few, "cpu", verbose=False, keep_network=True)
+        results.write(run, path_of(recipe, weights.SEED, runs))
+        weights.make(recipe, few, folder, runs)
+        counted = run["rounded"] if recipe.levels else run["history"]
+        correct[recipe.name] = counted["correct" if recipe.levels else "test_correct"]
+    return folder, few, correct
 
 
 def run_onnx(path, images):
@@ -51,20 +55,30 @@ def assert_alike(network, path, images):
     return ours
 
 
-@pytest.mark.parametrize("name", [RECIPE.name, DESKEWED.name])
-def test_what_was_saved_is_what_was_trained(made, name):
-    folder, few, recorded = made
-    network = pretrained.load(name, folder)
-    assert pretrained.accuracy(network, few) == pytest.approx(recorded[name][-1])
+@pytest.mark.parametrize("recipe", MADE, ids=lambda recipe: recipe.name)
+def test_what_was_saved_is_what_was_trained(made, recipe):
+    folder, few, correct = made
+    network, expected = pretrained.load(recipe.name, folder), correct[recipe.name]
+    assert pretrained.correct(network, few) == (expected if recipe.levels else expected[-1])
     assert not network.training
 
 
-@pytest.mark.parametrize("name", [RECIPE.name, DESKEWED.name])
+@pytest.mark.parametrize("name", [recipe.name for recipe in MADE])
 def test_onnx_gives_the_logits_of_torch_for_any_number_of_images(made, name):
     folder, few, _ = made
     network = pretrained.load(name, folder)
     for n in (1, 3, 200):
         assert_alike(network, folder / f"{name}.onnx", few.test_images[:n])
+
+
+def test_whole_numbers_answer_the_same_in_numpy_torch_and_onnx(made):
+    folder, few, _ = made
+    path = folder / f"{WHOLE_NUMBERS.name}.bin"
+    assert path.stat().st_size == integers.size(WHOLE_NUMBERS.stages, WHOLE_NUMBERS.levels)
+    upright = pretrained.load(WHOLE_NUMBERS.name, folder).prepared(few.test_images)[:, 0]
+    ours = integers.answers(integers.from_bytes(path.read_bytes()), upright.byte().numpy())
+    theirs = run_onnx(path.with_suffix(".onnx"), few.test_images).argmax(1)
+    assert ours.tolist() == theirs.tolist()
 
 
 def test_one_image_and_many_are_classified(made):
@@ -77,12 +91,13 @@ def test_one_image_and_many_are_classified(made):
     assert one.item() == digits[0] and of_ten.shape == (1, 10)
 
 
-def test_a_run_that_is_not_the_recorded_one_saves_nothing(made, tmp_path):
-    _, few, known = made
-    recorded = known[RECIPE.name]
-    with pytest.raises(ValueError, match="must be the recorded run's"):
-        weights.make(RECIPE, few, tmp_path, [*recorded[:-1], recorded[-1] + 1])
-    assert not list(tmp_path.iterdir())
+def test_a_run_that_keeps_no_network_saves_nothing(digits, tmp_path):
+    few = digits.subset(100, 50)
+    run = one.run(RECIPE, weights.SEED, few, "cpu", verbose=False)
+    results.write(run, path_of(RECIPE, weights.SEED, tmp_path / "results"))
+    with pytest.raises(BadResult, match="keeps no network"):
+        weights.make(RECIPE, few, tmp_path / "weights", tmp_path / "results")
+    assert not (tmp_path / "weights").exists()
 
 
 @pytest.mark.parametrize(
@@ -176,7 +191,9 @@ def test_a_folder_without_checksums_is_taken_at_its_word(tmp_path, capsys):
 
 def test_every_committed_file_has_its_checksum():
     noted = pretrained.checksums()
-    files = [path for path in pretrained.FOLDER.iterdir() if path.suffix in (".pt", ".onnx")]
+    files = [
+        path for path in pretrained.FOLDER.iterdir() if path.suffix in (".pt", ".bin", ".onnx")
+    ]
     assert {path.name for path in files} == noted.keys()
     assert all(hashlib.sha256(path.read_bytes()).hexdigest() == noted[path.name] for path in files)
 

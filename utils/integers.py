@@ -96,6 +96,11 @@ def from_bytes(content: bytes) -> list[Layer]:
     return layers
 
 
+def text_of(content: bytes) -> str:
+    """The stages that a file names."""
+    return content.partition(b"\n")[0].decode("ascii").split()[1]
+
+
 def shapes(text: str) -> Iterator[tuple[tuple[int, int, int, int], bool]]:
     """Of each layer of ``stages`` and the classifier: its weights' shape, and whether it pools."""
     listed, channels = stages.read(text), 1

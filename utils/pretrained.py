@@ -1,8 +1,8 @@
-"""Trained networks of 20 to 100 KB: ``classify(load("frontier_8k"), images)``.
+"""Trained networks of 1 to 100 KB: ``classify(load("frontier_8k"), images)``.
 
 Each holds the weights of its recipe's seed 0, trained on all 60,000 training images, as
-``python -m utils.lab weights NAME`` makes them. assets/weights also has each as an ONNX file, for
-other runtimes, with the same input and output as ``FromPixels``.
+``python -m utils.lab weights NAME`` writes them of its recorded run. assets/weights also has each
+as an ONNX file, for other runtimes, with the same input and output as ``FromPixels``.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from utils import data, loaders
+from utils import data, folding, integers, loaders
 from utils.deskewing import set_upright
 from utils.experiments import catalogue
 from utils.pieces import EVALUATION_BATCH
-from utils.recipes import build_model
+from utils.recipes import Recipe, build_model
 from utils.support import checks, paths
 from utils.support.files import write_text
 from utils.support.lookup import look_up
@@ -31,12 +31,13 @@ SUMS = "SHA256SUMS"  # beside the weights; sha256sum --check reads it too
 class FromPixels(nn.Module):
     """A network that takes pixels: uint8 ``[B, 28, 28]``, white on black, to logits ``[B, 10]``.
 
-    ``deskew`` sets each digit upright first, as in the training of such a recipe.
+    ``deskew`` sets each digit upright first, as in the training of such a recipe; a network of
+    ``whole`` numbers takes the pixels as they are.
     """
 
-    def __init__(self, network: nn.Module, deskew: bool):
+    def __init__(self, network: nn.Module, deskew: bool, whole: bool = False):
         super().__init__()
-        self.network, self.deskew = network, deskew
+        self.network, self.deskew, self.whole = network, deskew, whole
 
     def forward(self, images: Tensor) -> Tensor:
         return self.network(self.prepared(images))
@@ -44,12 +45,13 @@ class FromPixels(nn.Module):
     def prepared(self, images: Tensor) -> Tensor:
         """What the network takes for uint8 pixels ``[B, 28, 28]``: float ``[B, 1, 28, 28]``."""
         images = set_upright(images) if self.deskew else images
-        return loaders.normalize(images)
+        return images.float().unsqueeze(1) if self.whole else loaders.normalize(images)
 
 
 def saved(folder: Path = FOLDER) -> dict[str, Path]:
     """The files of the networks that there are, by name."""
-    return {path.stem: path for path in sorted(folder.glob("*.pt"))}
+    found = (path for path in sorted(folder.iterdir()) if path.suffix in (".pt", ".bin"))
+    return {path.stem: path for path in found}
 
 
 def load(name: str, folder: Path = FOLDER) -> FromPixels:
@@ -60,19 +62,31 @@ def load(name: str, folder: Path = FOLDER) -> FromPixels:
     """
     path = look_up("trained network", name, saved(folder))
     recipe = catalogue.recipe(name)
-    model = build_model(recipe)
     try:
         content = path.read_bytes()
         if checksums(folder).get(path.name) not in (None, _sha256(content)):
             raise ValueError(f"its checksum is not the one in {SUMS}")
-        weights = torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
-        model.load_state_dict(weights)
+        return of_whole_numbers(content, recipe) if recipe.levels else of_floats(content, recipe)
     except Exception as error:  # of any kind, depending on where a file is damaged
         raise ValueError(
             f"{path} is damaged or holds another network than the recipe {name}: make it anew with "
             f"python -m utils.lab weights {name}"
         ) from error
+
+
+def of_floats(content: bytes, recipe: Recipe) -> FromPixels:
+    """The network in a torch file."""
+    model = build_model(recipe)
+    model.load_state_dict(torch.load(io.BytesIO(content), weights_only=True, map_location="cpu"))
     return FromPixels(model, recipe.deskew).eval()
+
+
+def of_whole_numbers(content: bytes, recipe: Recipe) -> FromPixels:
+    """The network in a file of few bytes, for torch; ``utils.integers`` reads it in NumPy."""
+    layers = integers.from_bytes(content)
+    if integers.text_of(content) != recipe.stages:
+        raise ValueError(f"it holds {integers.text_of(content)}, not {recipe.stages}")
+    return FromPixels(folding.network(layers), recipe.deskew, whole=True).eval()
 
 
 def checksums(folder: Path = FOLDER) -> dict[str, str]:

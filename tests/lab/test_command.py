@@ -217,11 +217,11 @@ def test_race_writes_and_shows_what_it_measured(stopwatch, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("lacking", ["torch 2.6", "onnxscript"])
-def test_weights_says_before_the_training_what_the_export_lacks(lacking, monkeypatch, capsys):
+def test_weights_says_what_the_export_lacks(lacking, monkeypatch, capsys):
     if lacking == "onnxscript":
         monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     else:
         monkeypatch.setattr(torch, "__version__", TorchVersion("2.5.1+cpu"))
-    monkeypatch.setattr(weights, "make", lambda *_: pytest.fail("it trains"))
+    monkeypatch.setattr(weights, "make", lambda *_: pytest.fail("it writes"))
     assert command.main(["weights", "speedrun"]) == 1
     assert "needs torch 2.6 and onnxscript: pip install -e '.[weights]'" in capsys.readouterr().err

@@ -207,7 +207,7 @@ def search(limit, trials):
 
 
 def weights(recipes):
-    """Train seed 0 of recorded recipes again and save the weights: weights speedrun."""
+    """Save the weights of the recorded seed 0 of recipes, also as ONNX: weights frontier_8k."""
     from importlib.util import find_spec
 
     import torch
@@ -216,7 +216,7 @@ def weights(recipes):
     from utils.lab.runs import weights
     from utils.lab.runs.job import images_of
 
-    if torch.__version__ < (2, 6) or not find_spec("onnxscript"):  # now, not after the training
+    if torch.__version__ < (2, 6) or not find_spec("onnxscript"):
         raise RuntimeError("this needs torch 2.6 and onnxscript: pip install -e '.[weights]'")
     for recipe in [catalogue.recipe(name) for name in recipes]:
         print(*weights.make(recipe, images_of("mnist")), sep="\n")

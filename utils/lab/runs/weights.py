@@ -1,18 +1,22 @@
-"""The weights that assets/weights holds: seed 0 of a recipe, trained once more and checked."""
+"""The weights that assets/weights holds: those of a recorded run, for torch and as ONNX.
+
+Of a recipe with ``levels`` they are whole numbers, in a file of few bytes.
+"""
 
 from __future__ import annotations
 
+import io
 import warnings
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from utils import data, pretrained
-from utils.lab.runs import results
-from utils.pieces import prepare
+from utils import data, folding, integers, loaders, pretrained
+from utils.experiments import recorded
+from utils.lab.runs import networks
+from utils.pieces import preprocessed
 from utils.recipes import Recipe
-from utils.support import machine
 from utils.support.files import replacing
 
 SEED = 0  # always the first: choosing the best would be a peek at the test set
@@ -22,41 +26,39 @@ def make(
     recipe: Recipe,
     images: data.ImageSet,
     folder: Path = pretrained.FOLDER,
-    recorded: list[float] | None = None,
+    runs: Path = recorded.FOLDER,
 ) -> list[Path]:
-    """Train ``recipe``'s seed 0 and save its weights, for torch and as ONNX.
+    """Write the network of ``recipe``'s recorded seed 0 to ``folder``; return the paths.
 
-    ``recorded``: the test accuracies of its epochs, by default those of the recorded run. Raises
-    ``ValueError``, and saves nothing, where the run does not repeat them, and
-    ``BadResult`` where too few runs are recorded.
+    ``NAME.onnx`` and ``NAME.pt``, or ``NAME.bin`` where it is of whole numbers (for their
+    activations it looks at training images). Raises ``BadResult`` where the run keeps no network.
     """
-    if recorded is None:
-        recorded = results.history_of(results.reported(recipe.name)[SEED]).test_accuracy
-    with machine.cpu_threads(1):
-        pieces = prepare(recipe, images, SEED, "cpu")
-        history = pieces.fit_whole(verbose=True)
-    if history.test_accuracy != recorded:
-        raise ValueError(
-            f"{recipe.name}: this run's test accuracies end at {history.test_accuracy[-1:]}, the "
-            f"recorded ones at {recorded[-1:]}. The weights must be the recorded run's: save "
-            f"them on the machine and with the versions that recorded it, or record it anew."
-        )
-    return save(recipe, pieces.network, folder)
+    network = networks.load(recorded.path_of(recipe, SEED, runs), recipe)
+    if recipe.levels:
+        few = preprocessed(recipe, images).train_images[: folding.IMAGES]
+        layers = folding.fold(network, loaders.normalize(few))
+        content = integers.to_bytes(layers, recipe.stages, recipe.levels)
+        reader, suffix = pretrained.of_whole_numbers(content, recipe), ".bin"
+    else:
+        content = _saved(network)
+        reader, suffix = pretrained.of_floats(content, recipe), ".pt"
+    path = folder / f"{recipe.name}{suffix}"
+    return _write({path.with_suffix(".onnx"): onnx(reader), path: content})
 
 
-def save(recipe: Recipe, network: nn.Module, folder: Path) -> list[Path]:
-    """Write ``NAME.pt`` and ``NAME.onnx``; return their paths."""
-    paths = [folder / f"{recipe.name}.pt", folder / f"{recipe.name}.onnx"]
-    plain = network.to(memory_format=torch.contiguous_format).eval()
-    # First: one file without the other is none.
-    exported = onnx(pretrained.FromPixels(plain, recipe.deskew))
-    with replacing(paths[0]) as temporary:
-        torch.save(plain.state_dict(), temporary)
-    with replacing(paths[1]) as temporary:
-        temporary.write_bytes(exported)
-    for path in paths:
+def _saved(network: nn.Module) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(network.state_dict(), buffer)
+    return buffer.getvalue()
+
+
+def _write(contents: dict[Path, bytes]) -> list[Path]:
+    for path, content in contents.items():
+        with replacing(path) as temporary:
+            temporary.write_bytes(content)
+    for path in contents:
         pretrained.note_checksum(path)
-    return paths
+    return list(contents)
 
 
 def onnx(network: pretrained.FromPixels) -> bytes:
