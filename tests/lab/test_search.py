@@ -4,10 +4,11 @@ import optuna
 import pytest
 
 from utils import data, models
+from utils.experiments.frontier import FRONTIER
 from utils.history import History
 from utils.lab import search
 from utils.pieces import Pieces, prepare
-from utils.recipes import Recipe, build_model
+from utils.recipes import Recipe, build_model, difference
 
 LIMIT = 8000
 
@@ -27,49 +28,47 @@ BASE = Recipe("x", "x", model="plain", stages="4", head="mean", batch_norm=True)
 
 @pytest.mark.parametrize("style", search.STYLES)
 def test_stages_are_as_wide_as_their_limit_allows(style):
-    def stages(width):
-        return search.staged(width, (2, 2, 2), (1.5, 1.5), style)
-
-    found = search.widest(BASE, LIMIT, stages)
+    found = search.widest(BASE, LIMIT, lambda width: search.squeezed(width, 2, 1.6, 2, style))
     assert LIMIT * 0.8 < models.count_parameters(build_model(found)) <= LIMIT
 
 
-def test_stages_are_written_one_by_one():
-    assert search.staged(4, (1, 2, 3), (1.5, 2.0), "plain") == "4/6-6/12-12-12"
-    assert search.staged(4, (2, 2, 1), (1.0, 2.0), "shared") == "4-4/4-4x2/8"
-    assert search.staged(4, (2, 2, 2), (1.0, 1.0), "residual") == "4-4/4-4r/4-4r"
-
-
 def test_a_squeeze_is_written_as_design_e():
-    assert search.squeezed(8, 2.0, 2.0, 2.5) == "8-16/8k1-12-16-20"
-    assert search.squeezed(6, 1.5, 1.0, 1.0) == "6-9/9k1-9-9-9"
+    assert search.squeezed(8, 2.0, 2.0, 2.5, "plain") == "8-16/8k1-12-16-20"
+    assert search.squeezed(6, 1.5, 1.0, 1.0, "separable") == "6-9/9k1-9d-9d-9d"
 
 
 def test_a_limit_that_nothing_fits_is_pruned():
-    def stages(width):
-        return search.staged(width, (3, 3, 3), (2.0, 2.0), "plain")
-
     with pytest.raises(optuna.TrialPruned, match="nothing of this shape has at most 100"):
-        search.widest(BASE, 100, stages)
+        search.widest(BASE, 100, lambda width: search.squeezed(width, 3, 1, 3, "plain"))
 
 
-@pytest.mark.parametrize("layout", ["stages", "squeeze"])
-def test_either_layout_is_a_recipe_within_the_limit(layout):
-    distributions = {"layout": optuna.distributions.CategoricalDistribution(["stages", "squeeze"])}
+@pytest.mark.parametrize("half", [False, True])
+def test_a_proposal_keeps_within_the_limit_and_takes_as_many_images(half):
     found = optuna.create_study()
     for _ in range(5):
-        found.enqueue_trial({"layout": layout})
-        recipe = search.proposed(found.ask(distributions), LIMIT)
-        assert recipe.unpadded == (layout == "squeeze")
+        found.enqueue_trial({"hardest half": half})
+        recipe = search.proposed(found.ask(), LIMIT)
         assert models.count_parameters(build_model(recipe)) <= LIMIT
+        assert recipe.passes == search.EPOCHS and bool(recipe.selection) == half
+
+
+@pytest.mark.parametrize("limit", [2000, 3500, 8000, 20_000])
+def test_a_study_begins_with_the_recipe_of_the_first_freeze(limit):
+    found = optuna.create_study()
+    found.enqueue_trial(search.first(limit))
+    recipe, known = search.proposed(found.ask(), limit), FRONTIER.get(limit)
+    if known:
+        assert difference(known, recipe).keys() <= {"epochs", "stages"}
+        apart = (models.count_parameters(build_model(r)) for r in (known, recipe))
+        assert abs(next(apart) - next(apart)) < 0.1 * limit
 
 
 def test_a_study_goes_on_where_it_stopped(few, short, tmp_path):
-    before = search.run(LIMIT, 2, few, tmp_path).get_trials()
-    again = search.run(LIMIT, 1, few, tmp_path)
+    before = search.run(LIMIT, 2, 1, few, tmp_path).get_trials()
+    again = search.run(LIMIT, 1, 1, few, tmp_path)
     assert len(before) == 2 and len(again.trials) == 3
-    assert again.trials[0].params == before[0].params == search.FIRST
-    assert search.FIRST not in [trial.params for trial in again.trials[1:]]
+    assert again.trials[0].params == before[0].params == search.first(LIMIT)
+    assert search.first(LIMIT) not in [trial.params for trial in again.trials[1:]]
     assert [trial.number for trial in again.trials] == [0, 1, 2]
     for trial in search.finished(again):
         assert trial.user_attrs["parameters"] <= LIMIT
@@ -82,17 +81,18 @@ def test_a_study_goes_on_where_it_stopped(few, short, tmp_path):
 
 def test_a_trial_that_lags_is_given_up(few, short, tmp_path, monkeypatch):
     monkeypatch.setattr(optuna.Trial, "should_prune", lambda trial: True)
-    found = search.run(LIMIT, 1, few, tmp_path)
+    found = search.run(LIMIT, 1, 1, few, tmp_path)
     assert found.trials[0].state == optuna.trial.TrialState.PRUNED
     assert set(found.trials[0].intermediate_values) == {1}
     assert search.finished(found) == [] and search.table(found).rows == []
 
 
-def test_it_never_sees_the_test_images(digits, short, tmp_path, monkeypatch):
+@pytest.mark.parametrize("split", [1, 2])
+def test_it_never_sees_the_test_images(split, digits, short, tmp_path, monkeypatch):
     watched = []
 
     def images_of(kind):
-        assert kind == "validation"
+        assert kind == f"validation{' 2' if split == 2 else ''}"
         return data.validation_split(digits.subset(512, 64), 128)
 
     def watch(recipe, images, *rest):
@@ -101,7 +101,7 @@ def test_it_never_sees_the_test_images(digits, short, tmp_path, monkeypatch):
 
     monkeypatch.setattr(search, "images_of", images_of)
     monkeypatch.setattr(search, "prepare", watch)
-    search.run(LIMIT, 1, folder=tmp_path)
+    search.run(LIMIT, 1, split, folder=tmp_path)
     (images,) = watched
     assert len(images.train_labels) == 384 and len(images.test_labels) == 128
     test = {image.numpy().tobytes() for image in digits.subset(512, 64).test_images}
@@ -137,7 +137,7 @@ def test_what_decides_tells_more_than_noise(told):
 
 def test_a_few_trials_tell_nothing(few, short, tmp_path):
     with pytest.raises(ValueError, match="1 finished trials tell nothing"):
-        search.importances(search.run(LIMIT, 1, few, tmp_path))
+        search.importances(search.run(LIMIT, 1, 1, few, tmp_path))
 
 
 def test_the_pruner_waits_until_half_the_epochs(tmp_path):
@@ -160,41 +160,41 @@ def test_the_pruner_waits_until_half_the_epochs(tmp_path):
 def test_a_trial_is_not_given_up_after_its_last_epoch(few, short, tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(optuna.Trial, "should_prune", lambda trial: asked.append(1) and False)
-    search.run(LIMIT, 1, few, tmp_path)
+    search.run(LIMIT, 1, 1, few, tmp_path)
     assert len(asked) == search.EPOCHS - 1
 
 
 @pytest.mark.parametrize(("limit", "trials"), [(10, 1), (2000, 0)])
 def test_a_search_of_nothing_is_refused(limit, trials, few, tmp_path):
     with pytest.raises(ValueError, match="not a whole number of at least"):
-        search.run(limit, trials, few, tmp_path)
+        search.run(limit, trials, 1, few, tmp_path)
 
 
 def test_an_interrupt_ends_the_search_and_keeps_what_is_finished(few, short, tmp_path, monkeypatch):
-    search.run(LIMIT, 1, few, tmp_path)
+    search.run(LIMIT, 1, 1, few, tmp_path)
     monkeypatch.setattr(Pieces, "fit", lambda *_, **__: History())
     with pytest.raises(KeyboardInterrupt):
-        search.run(LIMIT, 1, few, tmp_path)
+        search.run(LIMIT, 1, 1, few, tmp_path)
     assert len(search.finished(search.read(LIMIT, tmp_path))) == 1
 
 
 def test_a_killed_first_trial_is_tried_again(few, short, tmp_path):
     killed = search.study(LIMIT, tmp_path)
-    killed.enqueue_trial(search.FIRST)
+    killed.enqueue_trial(search.first(LIMIT))
     killed.ask()
-    assert search.run(LIMIT, 1, few, tmp_path).trials[1].params == search.FIRST
+    assert search.run(LIMIT, 1, 1, few, tmp_path).trials[1].params == search.first(LIMIT)
 
 
 def test_a_study_goes_on_after_a_record_was_torn(few, short, tmp_path):
-    """A full disk takes the end of a record, here of the last one, of trial 28."""
-    path = tmp_path / f"{LIMIT}.journal"
-    path.write_bytes((search.FOLDER / path.name).read_bytes()[:-40])
-    whole = search.read(LIMIT).trials[:28]
-    found = search.run(LIMIT, 1, few, tmp_path)
+    """A full disk takes the end of a record, here of the last one, of the second trial."""
+    before = search.run(LIMIT, 2, 1, few, tmp_path).get_trials()
+    path = search.journal(LIMIT, tmp_path)
+    path.write_bytes(path.read_bytes()[:-40])
+    found = search.run(LIMIT, 1, 1, few, tmp_path)
     path.write_bytes(path.read_bytes() + b'{"op_code":')  # another command's
-    assert found.ask().number == 30
+    assert found.ask().number == 3
     again = search.read(LIMIT, tmp_path).trials
-    assert again[:28] == whole and len(again) == 31 and again[29].state.is_finished()
+    assert again[:1] == before[:1] and len(again) == 4 and again[2].state.is_finished()
 
 
 @pytest.mark.parametrize("look", [search.read, search.study])
@@ -205,7 +205,7 @@ def test_a_journal_that_cannot_be_read_is_named_with_a_remedy(look, tmp_path):
 
 
 def test_looking_at_a_study_leaves_its_file_as_it_is(few, short, tmp_path):
-    search.run(LIMIT, 4, few, tmp_path)
+    search.run(LIMIT, 4, 1, few, tmp_path)
     path = tmp_path / f"{LIMIT}.journal"
     before = path.read_bytes()
     found = search.read(LIMIT, tmp_path)
@@ -225,11 +225,12 @@ def test_the_picture_shows_what_tells_most(told):
 
 
 @pytest.mark.parametrize(
-    "path", sorted(search.FOLDER.glob("*.journal")), ids=lambda path: path.stem
+    "path", sorted(search.FOLDER.rglob("*.journal")), ids=lambda path: path.stem
 )
 def test_a_committed_study_keeps_within_its_limit_and_can_be_drawn(path):
-    found = search.read(int(path.stem))
+    limit, _, split = path.stem.partition("-split-")
+    found = search.read(int(limit), path.parent, int(split or 1))
     whole = search.finished(found)
-    assert all(trial.user_attrs["parameters"] <= int(path.stem) for trial in whole)
+    assert all(trial.user_attrs["parameters"] <= int(limit) for trial in whole)
     assert all(max(trial.intermediate_values) == search.EPOCHS for trial in whole)
     assert search.picture(found).axes

@@ -199,11 +199,11 @@ def record(name):
     print(records.write(catalogue.recipe(name), speed.read()))
 
 
-def search(limit, trials):
+def search(limit, trials, split):
     """Look for the most accurate network of a size, on validation: search 8000."""
     from utils.lab import search
 
-    print(search.table(search.run(limit, trials)))
+    print(search.table(search.run(limit, trials, split)))
 
 
 def weights(recipes):
@@ -249,7 +249,7 @@ COMMANDS = {
     bench: "--repeats --batch-sizes --record",
     race: "--repeats --record",
     record: "name",
-    search: "limit --trials",
+    search: "limit --trials --split",
     weights: "recipes",
     repeat: "recipe --seed",
     playground: "",

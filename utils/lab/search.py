@@ -3,12 +3,12 @@
 Optuna proposes recipes that fill a limit of parameters, each trains on 50,000 of the 60,000
 training images and is judged on the other 10,000, and one that lags behind the others at its
 epoch is given up. The study is a journal in assets/search: the same command goes on with it, and
-several at a time share it.
+several at a time share it. Another one on the second split says how much of it is chance.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import optuna
@@ -25,8 +25,10 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from utils import data, models, plot_style, training
+from utils.experiments.frontier import FRONTIER
 from utils.lab.runs import results
 from utils.lab.runs.job import images_of
+from utils.lab.runs.validation import IMAGES, SPLITS
 from utils.pieces import prepare
 from utils.plot_style import BLUE, RED
 from utils.recipes import Recipe, build_model, formatted
@@ -35,72 +37,41 @@ from utils.support.seeds import seeded
 from utils.support.tables import Table
 
 FOLDER = results.FOLDER.parent / "search"
+FIRST = FOLDER / "first"  # the search before the first freeze, of a wider choice of layouts
 EPOCHS = 10
+STYLES = {"plain": "", "separable": "d"}
 AUGMENTATIONS = ["affine_mild", "affine", "affine_strong"]
-STYLES = {"plain": "", "separable": "d", "residual": "r", "shared": "x2"}
-FIRST = {  # where a study begins: a plain network, two convolutions a stage
-    "layout": "stages",
-    "depth at 28": 2,
-    "depth at 14": 2,
-    "depth at 7": 2,
-    "growth to 14": 1.5,
-    "growth to 7": 4 / 3,
-    "style": "plain",
-    "head": "position",
-    "activation": "relu",
-    "bias": False,
-    "deskew": False,
-    "augmentation": "affine",
-    "batch_size": 64,
-    "lr": 0.01,
-    "ema": 0.998,
-    "label_smoothing": 0.05,
-    "dropout": 0.0,
-}
 BEST = 5  # finished trials at least that are compared with the rest
 SMALLEST = 400  # parameters: below, no network of three stages is worth a trial
 
 
 def proposed(trial: Trial, limit: int) -> Recipe:
-    """A recipe of at most ``limit`` parameters, as wide as that allows."""
-    layout = trial.suggest_categorical("layout", ["stages", "squeeze"])
-    chosen = {
-        "head": trial.suggest_categorical("head", ["mean", "largest", "position"]),
-        "activation": trial.suggest_categorical("activation", ["relu", "silu"]),
-        "bias": trial.suggest_categorical("bias", [False, True]),
-        "deskew": trial.suggest_categorical("deskew", [False, True]),
-        "augmentation": trial.suggest_categorical("augmentation", AUGMENTATIONS),
-        "batch_size": trial.suggest_categorical("batch_size", [32, 64, 128]),
-        "lr": trial.suggest_float("lr", 0.003, 0.05, log=True),
-        "ema": trial.suggest_categorical("ema", [0.99, 0.995, 0.998]),
-        "label_smoothing": trial.suggest_categorical("label_smoothing", [0.0, 0.05, 0.1]),
-        "dropout": trial.suggest_categorical("dropout", [0.0, 0.02, 0.05]),
-    }
-    common = {"optimizer": "adam", "schedule": "one_cycle", "max_grad_norm": None}
-    recipe = Recipe(
+    """A recipe of at most ``limit`` parameters in the frontier's manner, as wide as that allows."""
+    style = trial.suggest_categorical("style", list(STYLES))
+    factors = [trial.suggest_float(name, 1.0, 3.0) for name in ("before", "squeezed to", "last")]
+    half = trial.suggest_categorical("hardest half", [False, True])
+    recipe = FRONTIER[10_000].variant(
         f"search_{limit}",
         f"Up to {limit:,} parameters",
-        model="plain",
-        stages="4",
-        unpadded=layout == "squeeze",
-        batch_norm=True,
-        epochs=EPOCHS,
-        **common,
-        **chosen,
+        augmentation=trial.suggest_categorical("augmentation", AUGMENTATIONS),
+        batch_size=trial.suggest_categorical("batch_size", [64, 128]),
+        lr=trial.suggest_float("lr", 0.005, 0.1, log=True),
+        ema=trial.suggest_categorical("ema", [0.995, 0.998, 0.999]),
+        label_smoothing=trial.suggest_categorical("label_smoothing", [0.0, 0.05, 0.1]),
+        dropout=trial.suggest_categorical("dropout", [0.0, 0.02, 0.05]),
+        # As many images in all: one epoch of all, then twice as many of half.
+        selection=0.5 if half else 0.0,
+        epochs=2 * EPOCHS - 1 if half else EPOCHS,
     )
-    return widest(recipe, limit, _squeezed(trial) if layout == "squeeze" else _staged(trial))
+    return widest(recipe, limit, lambda width: squeezed(width, *factors, style))
 
 
-def _staged(trial: Trial) -> Callable[[float], str]:
-    depths = [trial.suggest_int(f"depth at {side}", 1, 3) for side in (28, 14, 7)]
-    growths = [trial.suggest_float(f"growth to {side}", 1.0, 2.5) for side in (14, 7)]
-    style = trial.suggest_categorical("style", list(STYLES))
-    return lambda width: staged(width, depths, growths, style)
-
-
-def _squeezed(trial: Trial) -> Callable[[float], str]:
-    factors = [trial.suggest_float(name, 1.0, 3.0) for name in ("before", "squeezed to", "last")]
-    return lambda width: squeezed(width, *factors)
+def first(limit: int) -> dict:
+    """Where a study begins: the recipe of the first freeze, of the size nearest above."""
+    known = FRONTIER[min((size for size in FRONTIER if size >= limit), default=max(FRONTIER))]
+    begins = {"style": "plain", "before": 2.0, "squeezed to": 1.6, "last": 2.0}
+    settings = ("augmentation", "batch_size", "lr", "ema", "label_smoothing", "dropout")
+    return begins | {name: getattr(known, name) for name in settings} | {"hardest half": False}
 
 
 def widest(recipe: Recipe, limit: int, stages: Callable[[float], str]) -> Recipe:
@@ -117,38 +88,30 @@ def widest(recipe: Recipe, limit: int, stages: Callable[[float], str]) -> Recipe
     return found
 
 
-def staged(width: float, depths: Sequence[int], growths: Sequence[float], style: str) -> str:
-    """The text of three stages: ``width`` channels at first, ``growths`` from stage to stage.
-
-    ``style`` is how the convolutions after each stage's first are made; the first stage has
-    single channels to look at and stays plain.
-    """
-    texts = []
-    for at, depth in enumerate(depths):
-        channels = str(round(width))
-        again = channels + (STYLES[style] if at else "")
-        texts.append("-".join([channels, *[again] * (depth - 1)]))
-        width *= growths[at] if at < len(growths) else 1
-    return "/".join(texts)
-
-
-def squeezed(width: float, before: float, squeeze: float, last: float) -> str:
+def squeezed(width: float, before: float, squeeze: float, last: float, style: str) -> str:
     """The text of design E's manner: two convolutions and a pool, a squeeze, three convolutions.
 
     ``width`` channels at first, ``before`` times as many before the pool, of those a part
-    ``1 / squeeze`` after it, and from there in equal steps to ``last`` times as many.
+    ``1 / squeeze`` after it, and from there in equal steps to ``last`` times as many, in ``style``.
     """
     narrow = width * before / squeeze
     rising = [narrow * (1 + (last - 1) * part / 3) for part in (1, 2, 3)]
-    first, second, *after = (round(channels) for channels in (width, width * before, *rising))
-    return f"{first}-{second}/{round(narrow)}k1-" + "-".join(map(str, after))
+    begins = [round(channels) for channels in (width, width * before, narrow)]
+    ends = "-".join(f"{round(channels)}{STYLES[style]}" for channels in rising)
+    return "{}-{}/{}k1-".format(*begins) + ends
 
 
-def read(limit: int, folder: Path = FOLDER) -> optuna.Study:
+def journal(limit: int, folder: Path = FOLDER, split: int = 1) -> Path:
+    """The file of the study of one limit, judged on one of the two validation splits."""
+    return folder / f"{limit}{SPLITS[split]}.journal"
+
+
+def read(limit: int, folder: Path = FOLDER, split: int = 1) -> optuna.Study:
     """The study of one limit, to look at; ``ValueError`` where there is none."""
-    if not (folder / f"{limit}.journal").exists():
+    path = journal(limit, folder, split)
+    if not path.exists():
         raise ValueError(f"there is no study of {limit} parameters: python -m utils.lab search")
-    return optuna.load_study(study_name=f"up to {limit}", storage=_storage(limit, folder))
+    return optuna.load_study(study_name=f"up to {limit}", storage=_storage(path))
 
 
 class _Journal(JournalFileBackend):
@@ -164,12 +127,11 @@ class _Journal(JournalFileBackend):
         super().append_logs(logs)
 
 
-def _storage(limit: int, folder: Path) -> JournalStorage:
-    path = str(folder / f"{limit}.journal")
+def _storage(path: Path) -> JournalStorage:
     # Not the default lock, a symbolic link: Windows lets few people make one.
-    journal = _Journal(path, lock_obj=JournalFileOpenLock(path))
+    backend = _Journal(str(path), lock_obj=JournalFileOpenLock(str(path)))
     try:
-        return JournalStorage(journal)
+        return JournalStorage(backend)
     except (ValueError, KeyError) as error:
         raise ValueError(
             f"{path} cannot be read ({error!r}): take it from git again, or delete the first line "
@@ -177,31 +139,35 @@ def _storage(limit: int, folder: Path) -> JournalStorage:
         ) from error
 
 
-def study(limit: int, folder: Path) -> optuna.Study:
-    """The study of one limit, made where there is none."""
+def study(limit: int, folder: Path, split: int = 1) -> optuna.Study:
+    """The study of one limit and split, made where there is none."""
     checks.whole(SMALLEST, limit=limit)
     folder.mkdir(parents=True, exist_ok=True)
     return optuna.create_study(
         study_name=f"up to {limit}",
-        storage=_storage(limit, folder),
+        storage=_storage(journal(limit, folder, split)),
         direction="maximize",
         load_if_exists=True,
-        sampler=TPESampler(constant_liar=True, n_startup_trials=16),
+        sampler=TPESampler(constant_liar=True, n_startup_trials=10),
         # Not earlier: at first an average of the weights lags behind, the slower the more.
         pruner=MedianPruner(n_startup_trials=6, n_warmup_steps=EPOCHS // 2),
     )
 
 
 def run(
-    limit: int, trials: int, images: data.ImageSet | None = None, folder: Path = FOLDER
+    limit: int,
+    trials: int,
+    split: int = 1,
+    images: data.ImageSet | None = None,
+    folder: Path = FOLDER,
 ) -> optuna.Study:
     """Add ``trials`` to the study of ``limit``, on one thread; return the study."""
     checks.whole(1, trials=trials)
-    found = study(limit, folder)
+    found = study(limit, folder, split)
     states = {trial.state for trial in found.get_trials(deepcopy=False)}
     if states <= {TrialState.FAIL, TrialState.RUNNING}:  # a killed command leaves its trial running
-        found.enqueue_trial(FIRST)
-    split = images_of("validation") if images is None else images
+        found.enqueue_trial(first(limit))
+    images = images_of(IMAGES[split]) if images is None else images
 
     def objective(trial: Trial) -> float:
         recipe = proposed(trial, limit)
@@ -209,11 +175,14 @@ def run(
         trial.set_user_attr("parameters", models.count_parameters(build_model(recipe)))
 
         def after_epoch(history: training.History) -> None:
-            trial.report(history.test_accuracy[-1], len(history))
+            passes, half = divmod(sum(recipe.images(2)[: len(history)]), 2)
+            if half:
+                return  # in the middle of what the others call an epoch
+            trial.report(history.test_accuracy[-1], passes)
             if len(history) < recipe.epochs and trial.should_prune():
                 raise optuna.TrialPruned
 
-        history = prepare(recipe, split, 0, "cpu").fit_whole(after_epoch=after_epoch)
+        history = prepare(recipe, images, 0, "cpu").fit_whole(after_epoch=after_epoch)
         return history.test_accuracy[-1]
 
     with machine.cpu_threads(1):
