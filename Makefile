@@ -1,5 +1,5 @@
-# make run · test · bench · race · lab · results · notebooks · report · playground · lint · format
-# · fork · clean
+# make run · solutions · test · bench · race · lab · results · notebooks · report · playground · lint
+# · format · fork · clean
 # Each target makes its own .venv first; `make PYTHON=python3.13 …` chooses the interpreter, and
 # `PIP_CONSTRAINT=requirements-lock.txt make …` the exact versions behind the recorded runs.
 PYTHON ?= python3
@@ -12,12 +12,16 @@ export MNIST_ROOT := $(abspath ../shared/data)
 endif
 endif
 
-.PHONY: run test bench race lab results notebooks report playground lint format fork clean
+.PHONY: run solutions test bench race lab results notebooks report playground lint format fork clean
 .DEFAULT_GOAL := run
 
 # Execute every notebook at full size; executed copies and HTML pages go to build/.
 run: $(VENV)/ready
 	$(BIN)/python -m utils.lab notebooks
+
+# The same of the solutions to the exercises.
+solutions: $(VENV)/ready
+	$(BIN)/python -m utils.lab notebooks $(basename $(patsubst notebooks/%,%,$(wildcard notebooks/solutions/*.ipynb)))
 
 # All tests: units, and every notebook in smoke size against its stored outputs. Two processes
 # (`make test WORKERS=8` for more) take whole files, so that a notebook's cells stay in order.
