@@ -46,7 +46,8 @@ def elsewhere() -> pd.DataFrame:
 
     ``doubt`` says why a figure cannot stand beside the others; empty for most.
     """
-    return pd.DataFrame(text for text in texts() if "stage" not in text).fillna("")
+    others = (text for text in texts() if not text.keys() & {"stage", "bytes"})
+    return pd.DataFrame(others).fillna("")
 
 
 def table() -> Table:

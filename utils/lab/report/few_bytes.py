@@ -1,0 +1,127 @@
+"""Accuracy against bytes: what whole numbers read, and what others publish of the same."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator
+
+from utils import integers, plot_style
+from utils.experiments import catalogue
+from utils.experiments.few_bytes import BYTES
+from utils.experiments.frontier import FRONTIER
+from utils.experiments.record import texts
+from utils.lab.report import paired, pictures
+from utils.lab.report.intervals import CLAIM, Estimate, estimate, mean_std, verdict
+from utils.lab.report.paired import parameters, tabulate
+from utils.lab.runs import results
+from utils.plot_style import BLUE, GREY, PURPLE
+from utils.recipes import Recipe
+from utils.support.tables import Table
+
+FLOAT = 4  # bytes
+TICKS = (1000, 2000, 3000, 6000, 10_000, 20_000, 40_000, 80_000)
+
+
+def size(recipe: Recipe) -> int:
+    """The bytes of the file that holds such a network."""
+    return integers.size(recipe.stages, recipe.levels)
+
+
+def read(recipe: Recipe) -> pd.Series:
+    """Test accuracy of the whole numbers, in per cent, by reported seed."""
+    runs = {run["seed"]: run for run in results.reported(recipe.name)}
+    images = results.SAMPLES[1]
+    return pd.Series({seed: 100 * run["rounded"]["correct"] / images for seed, run in runs.items()})
+
+
+def found(recipe: Recipe) -> Estimate:
+    return estimate(read(recipe))
+
+
+def table() -> Table:
+    """Each network of few bytes: its file, what its whole numbers read, and what was aimed at."""
+    limits = {recipe: limit for limit, recipe in BYTES.items()}
+
+    def ends(recipe: Recipe) -> str:
+        return paired.in_a_row(read(recipe).agg(["min", "max"]))
+
+    return tabulate(
+        limits,
+        ("bytes at most", lambda recipe: f"{limits[recipe]:,}"),
+        ("bytes", lambda recipe: f"{size(recipe):,}"),
+        ("levels", lambda recipe: recipe.levels),
+        ("network", lambda recipe: f"`{recipe.stages}`"),
+        *("parameters", "million MACs"),
+        ("whole numbers, last epoch", with_seeds),
+        ("lowest, highest", ends),
+        ("in floats", lambda recipe: f"{paired.last(recipe).mean():.3f}"),
+        ("at least", at_least),
+    )
+
+
+def with_seeds(recipe: Recipe) -> str:
+    return f"{mean_std(found(recipe), 3)} ({found(recipe).n})".replace(" ", "\u00a0")
+
+
+def at_least(recipe: Recipe) -> str:
+    """Whether the target's mean is shown, one-sided, at 1 %; empty where there is none."""
+    target = catalogue.get(recipe.name).target
+    if target is None:
+        return ""
+    return f"{target:.2f}: {verdict(found(recipe), target, CLAIM)}"
+
+
+def elsewhere() -> pd.DataFrame:
+    """Single runs of others whose text counts bytes: ``bytes``, ``accuracy``, ``source``, …"""
+    return pd.DataFrame(text for text in texts() if "bytes" in text)
+
+
+def published() -> Table:
+    """What others wrote of networks of few bytes."""
+    found = elsewhere()
+    links = found.source.str.replace(r"^(https://github.com/(.*))", r"[\2](\1)", regex=True)
+    shown = {
+        "bytes": found.bytes.map("{:,}".format),
+        "accuracy": found.accuracy.map("{:.2f}".format),
+        "source": links,
+        "where": found["where"],
+        "its epoch": found.protocol,
+    }
+    return Table(list(shown), pd.DataFrame(shown).to_numpy().tolist())
+
+
+def picture() -> Figure:
+    """Ours by bytes, mean ± standard deviation; the frontier's floats; single runs of others."""
+    figure, axes = plot_style.figure(height=4.4)
+    ours, floats, others = list(BYTES.values()), list(FRONTIER.values()), elsewhere()
+    means = [found(recipe) for recipe in ours]
+    look = {"fmt": "s-", "ms": 7, "capsize": 4, "lw": 1.4, "zorder": 3}
+    name = f"whole numbers of few levels: {pictures.OURS}"
+    heights, spread = [one.mean for one in means], [one.std for one in means]
+    axes.errorbar([size(r) for r in ours], heights, spread, color=BLUE, label=name, **look)
+    for recipe, one in zip(ours, means, strict=True):
+        about = {"ha": "center", "color": BLUE}
+        pictures.label(axes, f"{one.mean:.2f}", size(recipe), one.mean + one.std, (0, 5), **about)
+    places = [FLOAT * parameters(recipe) for recipe in floats]
+    name = "the frontier's floats, 4 bytes each"
+    pictures.means(axes, places, floats, label=name, color=GREY, **look)
+    look = {"marker": "+", "color": PURPLE, "s": 55, "lw": 1.8, "label": "BitNetMCU: one run"}
+    axes.scatter(others.bytes, others.accuracy, **look)
+    axes.set(xscale="log", xlabel="bytes of all that is learned", ylabel="test accuracy in %")
+    axes.xaxis.set_major_locator(FixedLocator(TICKS))
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.legend(frameon=False, fontsize=8.5, loc="lower right")
+    return plot_style.title(figure, finding())
+
+
+def finding() -> str:
+    """The smallest file that is shown to hold what a target asks for, in one line."""
+    shown = [recipe for recipe in BYTES.values() if "yes" in at_least(recipe)]
+    if not shown:
+        recipe = min(BYTES.values(), key=size)
+        return f"{size(recipe):,} bytes read {found(recipe).mean:.2f} % of the test digits"
+    recipe = min(shown, key=size)
+    target = catalogue.get(recipe.name).target
+    return f"{size(recipe):,} bytes are shown to read {target:.2f} % of the test digits"
