@@ -13,6 +13,8 @@ from pathlib import Path
 from utils import data, models, receptive_field
 from utils.experiments import catalogue
 from utils.experiments.frontier import FRONTIER
+from utils.experiments.robust import ROBUST
+from utils.experiments.robust import ROBUST
 from utils.experiments.steps import STEPS, previous
 from utils.lab.report import (
     beyond,
@@ -118,9 +120,10 @@ def results_sections() -> dict[str, str]:
         "frontier": f"{frontier.finding()}.",
         "frontier-sizes": frontier.sizes(),
         "frontier-longer": frontier.longer(),
-        "beyond": beyond.by_corruption(),
+        "beyond": beyond.by_corruption((*STEPS, ROBUST)),
         "beyond-errors": beyond.errors(),
         "beyond-gains": beyond.gains(),
+        "beyond-robust": robust.against(),
         "summary": f"```text\n{models.summary(model)}\n```",
         "receptive-field": receptive_field.table(model).only(*FIELD),
         "training-log": results.history_of(first_run).table().only(*LOG),
