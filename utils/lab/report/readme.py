@@ -14,7 +14,6 @@ from utils import data, models, receptive_field
 from utils.experiments import catalogue
 from utils.experiments.frontier import FRONTIER
 from utils.experiments.robust import ROBUST
-from utils.experiments.robust import ROBUST
 from utils.experiments.steps import STEPS, previous
 from utils.lab.report import (
     beyond,
