@@ -1,9 +1,10 @@
 """A digit reader of whole numbers: by hand, against torch, through its file and ONNX."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from utils import folding, integers, loaders
 from utils.experiments.frontier import FRONTIER
@@ -97,10 +98,50 @@ def test_a_file_cut_short_is_refused(trained):
 
 
 @pytest.mark.parametrize(
-    "change", [{"activation": "silu"}, {"unpadded": False}, {"head": "largest"}, {"levels": 0}]
+    "change",
+    [
+        {"activation": "silu"},
+        {"unpadded": False},
+        {"head": "largest"},
+        {"levels": 0},
+        {"batch_norm": False},
+        {"stages": "4-8/5k1-6d-8"},
+        {"stages": "4-8/6k1-6r-6", "unpadded": False},
+        {"standardize": True},
+    ],
+    ids=str,
 )
 def test_a_network_that_cannot_become_whole_numbers_is_named(digits, change):
     network = prepare(FEW.variant(**change), digits.subset(64, 64), 0, "cpu").model.eval()
-    assert isinstance(network[0], nn.Conv2d)
-    with pytest.raises(ValueError, match="whole numbers"):
+    assert not folding.can_fold(network)
+    with pytest.raises(ValueError, match="becomes whole numbers where it is made of"):
         folding.fold(network, loaders.normalize(digits.train_images[:8]))
+
+
+def test_biases_before_batch_norm_are_folded_as_well(digits):
+    few = digits.subset(300, 100)
+    network = prepare(FEW.variant(bias=True), few, 0, "cpu").model.eval()
+    with torch.no_grad():
+        for name, value in network.named_parameters():
+            if name.endswith("bias"):
+                value.uniform_(-1, 1)
+        x = loaders.normalize(few.train_images)
+        layers = folding.fold(network, x)
+        theirs = network(x).argmax(1).numpy()
+    assert (integers.answers(layers, few.train_images.numpy()) == theirs).mean() > 0.9
+
+
+def test_sums_that_floats_do_not_hold_are_refused(trained):
+    large = replace(trained[2][1], weights=np.full((1, 300, 3, 3), 127))
+    with pytest.raises(ValueError, match=r"2\*\*24"):
+        folding.network([trained[2][0], large])
+
+
+def test_only_plain_convolutions_have_a_file():
+    with pytest.raises(ValueError, match="only plain convolutions"):
+        integers.size("4-8/5k1-6d-8", 7)
+
+
+def test_a_number_too_large_for_its_weights_is_refused():
+    with pytest.raises(ValueError, match="larger than its weights"):
+        integers.unpacked(b"\xff\xff", (5,), 7)

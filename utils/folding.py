@@ -6,6 +6,7 @@ pixels; activations become bytes, as large as the largest that the training imag
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
@@ -15,8 +16,12 @@ from utils.data import MEAN, STD
 from utils.integers import Layer
 from utils.layers import ConvNet
 
-FOLDED = (nn.BatchNorm2d, nn.ReLU, nn.MaxPool2d, nn.AdaptiveAvgPool2d, nn.Dropout)
 IMAGES = 2000  # whose largest activations become 255
+REFUSAL = (
+    "a network becomes whole numbers where it is made of blocks: an unpadded convolution of "
+    "weights with levels, a 2x2 max-pool or none, batch norm, ReLU; and where the mean of a "
+    "convolution's map ends it"
+)
 
 
 @torch.no_grad()
@@ -24,56 +29,61 @@ def fold(trained: nn.Module, x: Tensor) -> list[Layer]:
     """The layers of ``trained``, a ``plain`` one of a recipe with ``levels``, in evaluation mode.
 
     ``x``: normalized training images, float32 ``[B, 1, 28, 28]``. Raises ``ValueError`` for a
-    network of other layers.
+    network of other layers, and for numbers that 16 bits do not hold.
     """
-    if reason := refusal(trained):
-        raise ValueError(reason)
-    steps = activation_steps(trained, x)
+    found, steps = blocks(trained), activation_steps(trained, x)
     layers, taken = [], 1 / (255 * STD)  # what one grey level is to the network
     shift = -MEAN / STD  # what a black pixel is
-    for convolution, pools, norm in blocks(trained):
+    for (convolution, pools, norm), given in zip(found, [*steps, 1.0], strict=True):
         whole, step = levels.whole(convolution)
-        sums = whole.sum((1, 2, 3)) * step * shift  # of the black pixels beneath a kernel
+        bias = whole.sum((1, 2, 3)) * step * shift  # of the black pixels beneath a kernel
+        bias = bias if convolution.bias is None else bias + convolution.bias
         gain = torch.ones(len(whole))
-        bias = sums if convolution.bias is None else sums + convolution.bias
         if norm is not None:
             gain = norm.weight / (norm.running_var + norm.eps).sqrt()
-            bias = norm.bias + gain * (sums - norm.running_mean)
-        given = steps.pop(0) if norm is not None else 1.0
-        halves = [(gain * step * taken / given).half().numpy(), (bias / given).half().numpy()]
-        layers.append(Layer(whole.numpy(), *halves, pools))
+            bias = norm.bias + gain * (bias - norm.running_mean)
+        halves = [(gain * step * taken / given).half(), (bias / given).half()]
+        if not all(half.isfinite().all() for half in halves):
+            raise ValueError(f"layer {len(layers) + 1} needs numbers that 16 bits do not hold")
+        layers.append(Layer(whole.numpy(), *(half.numpy() for half in halves), pools))
         taken, shift = given, 0.0
     return layers
 
 
+def can_fold(network: nn.Module) -> bool:
+    """Whether a network can become whole numbers (see ``REFUSAL``)."""
+    try:
+        blocks(network)
+    except ValueError:
+        return False
+    return True
+
+
 def blocks(network: nn.Module) -> list[tuple[nn.Conv2d, bool, nn.BatchNorm2d | None]]:
-    """Every convolution, whether a max-pool follows it, and its batch norm; the last has none."""
-    found: list[list] = []
-    for layer in network:
-        if isinstance(layer, nn.Conv2d):
-            found.append([layer, False, None])
-        elif isinstance(layer, nn.MaxPool2d):
-            found[-1][1] = True
-        elif isinstance(layer, nn.BatchNorm2d):
-            found[-1][2] = layer
-    return [tuple(block) for block in found]
+    """Every convolution, whether a max-pool follows it, and its batch norm; the last has none.
+
+    Raises ``ValueError`` for a network of anything else.
+    """
+    left, found = [layer for layer in network if not isinstance(layer, nn.Dropout)], []
+    while len(left) > 2:
+        pools = isinstance(left[1], nn.MaxPool2d) and left[1].kernel_size == 2
+        convolution, norm, relu = left[0], *left[1 + pools : 3 + pools]
+        kinds = isinstance(norm, nn.BatchNorm2d), isinstance(relu, nn.ReLU)
+        if not all(kinds) or not _is_rounded(convolution):
+            raise ValueError(REFUSAL)
+        found.append((convolution, pools, norm))
+        left = left[3 + pools :]
+    if len(left) < 2 or not _is_rounded(left[0]) or not isinstance(left[1], nn.AdaptiveAvgPool2d):
+        raise ValueError(REFUSAL)
+    return [*found, (left[0], False, None)]
 
 
-def refusal(trained: nn.Module) -> str:
-    """Why a network cannot become whole numbers; empty where it can."""
-    for layer in trained:
-        known = isinstance(layer, FOLDED)
-        if isinstance(layer, nn.MaxPool2d):
-            known = layer.kernel_size == 2
-        if isinstance(layer, nn.Conv2d):
-            known = parametrize.is_parametrized(layer) and layer.padding == (0, 0)
-            known = known and layer.stride == (1, 1) and layer.groups == 1
-        if not known:
-            return (
-                f"{layer} cannot become whole numbers: they are made of unpadded convolutions of "
-                "weights with levels, batch norm, ReLU, 2x2 max-pools and the mean of the last map"
-            )
-    return ""
+def _is_rounded(layer: nn.Module) -> bool:
+    return (
+        isinstance(layer, nn.Conv2d)
+        and parametrize.is_parametrized(layer)
+        and (layer.padding, layer.stride, layer.groups) == ((0, 0), (1, 1), 1)
+    )
 
 
 def activation_steps(network: nn.Module, x: Tensor) -> list[float]:
@@ -82,7 +92,7 @@ def activation_steps(network: nn.Module, x: Tensor) -> list[float]:
     for layer in network:
         x = layer(x)
         if isinstance(layer, nn.ReLU):
-            found.append(x.max().item() / 255)
+            found.append(x.max().item() / 255 or 1.0)  # a layer that is all zero stays so
     return found
 
 
@@ -104,11 +114,14 @@ class Scaled(nn.Module):
 def network(layers: list[Layer]) -> ConvNet:
     """``layers`` as a network for torch and ONNX: float32 that holds whole numbers, exactly.
 
-    It takes pixels 0 … 255, float32 ``[B, 1, 28, 28]``.
+    It takes pixels 0 … 255, float32 ``[B, 1, 28, 28]``. Raises ``ValueError`` for weights whose
+    sums could be larger than the whole numbers that float32 holds.
     """
     found = []
     for layer in layers:
         out, channels, side, _ = layer.weights.shape
+        if 255 * np.abs(layer.weights).sum((1, 2, 3)).max() >= 2**24:
+            raise ValueError(f"layer {len(found) + 1}: its sums may be 2**24 and more")
         convolution = nn.Conv2d(channels, out, side, bias=False)
         convolution.weight = nn.Parameter(torch.from_numpy(layer.weights).float(), False)
         found += [convolution, *[nn.MaxPool2d(2)] * layer.pools]

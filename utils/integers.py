@@ -1,7 +1,7 @@
 """A digit reader of whole numbers: its arithmetic in NumPy, and the file that holds it.
 
-The only fractions are a multiplier and a bias for each channel. Of the network ``utils.folding``
-makes this.
+The only fractions are a multiplier and a bias for each channel, and the mean of the last map. Of a
+trained network ``utils.folding`` makes this.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from utils import levels as few
 from utils import stages
+
+TOGETHER = 500  # images at a time: of all windows of 10,000, memory would be full
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,15 @@ class Layer:
 
 
 def answers(layers: list[Layer], images: np.ndarray) -> np.ndarray:
-    """The digits, int64 ``[B]``, that a network reads in ``images``, uint8 ``[B, 28, 28]``."""
+    """The digits, int64 ``[B]``, that a network reads in ``images``, uint8 ``[B, 28, 28]``.
+
+    As the recipe's network sees them: deskewed (``utils.deskewing``) where its recipe says so.
+    """
+    parts = np.array_split(images, max(1, len(images) // TOGETHER))
+    return np.concatenate([_answers(layers, part) for part in parts])
+
+
+def _answers(layers: list[Layer], images: np.ndarray) -> np.ndarray:
     maps = images[:, None].astype(np.int64)
     for layer in layers[:-1]:
         sums = convolved(maps, layer.weights)
@@ -76,7 +86,10 @@ def to_bytes(layers: list[Layer], text: str, levels: int) -> bytes:
 
 
 def from_bytes(content: bytes) -> list[Layer]:
-    """The layers that a file holds; ``ValueError`` where it is damaged."""
+    """The layers that a file holds; ``ValueError`` where it does not hold any.
+
+    A changed bit may be another network; ``utils.pretrained`` knows the checksums.
+    """
     try:
         line, _, rest = content.partition(b"\n")
         levels, text = line.decode("ascii").split()
@@ -102,16 +115,25 @@ def text_of(content: bytes) -> str:
 
 
 def shapes(text: str) -> Iterator[tuple[tuple[int, int, int, int], bool]]:
-    """Of each layer of ``stages`` and the classifier: its weights' shape, and whether it pools."""
+    """Of each layer of ``stages`` and the classifier: its weights' shape, and whether it pools.
+
+    Raises ``ValueError`` for stages of other convolutions than plain ones.
+    """
     listed, channels = stages.read(text), 1
     for stage in listed:
         for entry in stage:
+            if not is_plain(entry):
+                raise ValueError(f"stages={text!r}: only plain convolutions have such a file")
             yield (
                 (entry.channels, channels, entry.kernel, entry.kernel),
                 entry is stage[-1] and stage is not listed[-1],
             )
             channels = entry.channels
     yield (10, channels, 1, 1), False
+
+
+def is_plain(entry: stages.Entry) -> bool:
+    return entry == stages.Entry(entry.channels, entry.kernel)
 
 
 def packed(weights: np.ndarray, levels: int) -> bytes:
@@ -129,6 +151,8 @@ def unpacked(content: bytes, shape: tuple[int, ...], levels: int) -> np.ndarray:
     for _ in range(math.prod(shape)):
         number, digit = divmod(number, levels)
         digits.append(digit)
+    if number:
+        raise ValueError("a layer's number is larger than its weights can be")
     return np.array(digits[::-1]).reshape(shape) - levels // 2
 
 

@@ -66,7 +66,7 @@ def round_after_training(model: nn.Module, levels: int) -> nn.Module:
 def settle(model: nn.Module) -> nn.Module:
     """Put rounded weights in the place of those that training moved, in place; return ``model``.
 
-    It answers as before, also where they are stored with fewer digits.
+    Their whole numbers stay the same, also where they are stored with fewer digits.
     """
     for layer in model.modules():
         if isinstance(layer, nn.Conv2d) and parametrize.is_parametrized(layer):

@@ -1,7 +1,7 @@
 """Networks of few bytes, in the manner of the frontier's: weights of few levels, ReLU.
 
-How many levels, and so how many weights, 3,000 bytes are best spent on was tried on validation; the
-others are drafts.
+How many levels, and so how many weights, so many bytes are best spent on is chosen on validation;
+what is not chosen stays a draft.
 """
 
 from __future__ import annotations

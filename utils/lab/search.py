@@ -149,7 +149,7 @@ def study(limit: int, folder: Path, split: int = 1) -> optuna.Study:
         direction="maximize",
         load_if_exists=True,
         sampler=TPESampler(constant_liar=True, n_startup_trials=10),
-        # Not earlier: at first an average of the weights lags behind, the slower the more.
+        # Not earlier: at first an average of the weights lags behind, a slow one for long.
         pruner=MedianPruner(n_startup_trials=6, n_warmup_steps=EPOCHS // 2),
     )
 

@@ -48,6 +48,7 @@ def test_a_network_of_floats_is_rounded_to_a_byte_a_weight(images, tmp_path):
 
 
 def test_other_networks_have_no_such_file(images):
-    for change in ({"activation": "silu", "levels": 7}, {"head": "largest"}):
+    separable = {"stages": "4-8/5k1-6d-8d-10d"}
+    for change in ({"activation": "silu", "levels": 7}, {"head": "largest"}, separable):
         made = one.run(SHORT.variant(**change), 0, images, "cpu", verbose=False)
         assert "rounded" not in made

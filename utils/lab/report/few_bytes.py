@@ -56,7 +56,7 @@ def table() -> Table:
         ("whole numbers, last epoch", with_seeds),
         ("lowest, highest", ends),
         ("in floats", lambda recipe: f"{paired.last(recipe).mean():.3f}"),
-        ("at least", at_least),
+        ("at least, at 1 %", at_least),
     )
 
 
@@ -65,7 +65,7 @@ def with_seeds(recipe: Recipe) -> str:
 
 
 def at_least(recipe: Recipe) -> str:
-    """Whether the target's mean is shown, one-sided, at 1 %; empty where there is none."""
+    """Whether the target's mean is shown, one-sided and as a record is, at 1 %."""
     target = catalogue.get(recipe.name).target
     if target is None:
         return ""

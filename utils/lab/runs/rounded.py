@@ -1,7 +1,8 @@
 """What a run's network takes in a file of few bytes, and what it still reads.
 
 A recipe with ``levels`` becomes whole numbers, and these answer. Another plain one is rounded to
-255 levels, a byte a weight, after its training, and answers in floats.
+255 levels, a byte a weight, after its training, and answers in floats: its ``bytes`` are what a
+file of that would take.
 """
 
 from __future__ import annotations
@@ -11,15 +12,17 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from utils import data, folding, integers, levels, loaders
+from utils import data, folding, integers, levels, loaders, stages
 from utils.recipes import Recipe
 
 
 def applies(recipe: Recipe, network: nn.Module) -> bool:
-    """Whether ``utils.integers`` has a file for such a network."""
+    """Whether the bytes of such a network can be said."""
     if recipe.levels:
-        return not folding.refusal(network)
-    return recipe.model == "plain" and recipe.head == "mean" and recipe.unpadded
+        return folding.can_fold(network)
+    if (recipe.model, recipe.head, recipe.bias) != ("plain", "mean", False):
+        return False
+    return all(integers.is_plain(entry) for stage in stages.read(recipe.stages) for entry in stage)
 
 
 @torch.no_grad()

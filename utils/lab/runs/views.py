@@ -31,7 +31,7 @@ def mean_probabilities(network: nn.Module, images: Tensor) -> Tensor:
 
 
 def shifted(images: Tensor, down: int, right: int) -> Tensor:
-    """``images`` moved by whole pixels; black comes in, what leaves is lost."""
+    """``images`` moved by a pixel at most; black comes in, what leaves is lost."""
     height, width = images.shape[1:]
     padded = F.pad(images, (1, 1, 1, 1))
     return padded[:, 1 - down : 1 - down + height, 1 - right : 1 - right + width]
