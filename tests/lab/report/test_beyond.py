@@ -136,7 +136,7 @@ def test_the_finding_of_the_page_says_what_augmentation_brings(write):
     assert robust.finding().startswith(
         "Of test digits corrupted in fifteen ways the first step's network reads 90 %, the last "
         "one's 90 %. Augmentation brings +9.00 [+9.00, +9.00] points where they are moved by three "
-        "pixels, -20.00 [-20.00, -20.00] where they are noisy"
+        "pixels, -20.00 [-20.00, -20.00] under salt-and-pepper noise"
     )
     assert "spoiled" not in robust.finding()
     write(ROBUST, {"clean": 995}, {"clean": 995})

@@ -153,6 +153,8 @@ def test_a_table_says_what_chance_alone_would_show():
     narrow = Difference(Estimate(0.25, 0.1, 9, 10))  # p = 0.03, after Holm 0.07
     assert intervals.by_chance(["A", clear, unclear, narrow, ""]) == (
         "2 of 3 intervals exclude zero; by chance alone 0.15 would. "
-        "After Holm's correction for their number 1 do."
+        "After Holm's correction 1 still do."
     )
+    twice = intervals.by_chance([clear, unclear, narrow, Difference(Estimate(1, 0.1, 9, 10))])
+    assert twice == intervals.by_chance([clear, unclear, narrow])
     assert intervals.by_chance([clear, "+0.10 [+0.07, +0.13]"]) == ""

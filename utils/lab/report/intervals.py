@@ -210,14 +210,15 @@ def verdict(found: Estimate, target: float, level: float = 0.05) -> str:
 def by_chance(cells: Sequence) -> str:
     """How many intervals of a table exclude zero, how many would by chance, and after Holm.
 
-    Empty where fewer than two of ``cells`` are a ``Difference``.
+    A difference that stands twice in a table counts once. Empty where fewer than two of ``cells``
+    are a ``Difference``.
     """
-    found = [cell.estimate for cell in cells if isinstance(cell, Difference)]
+    found = list(dict.fromkeys(c.estimate for c in cells if isinstance(c, Difference)))
     if len(found) < 2:
         return ""
     excluding = sum(one.excludes_zero for one in found)
     left = sum(p < 0.05 for p in holm([one.p for one in found]))
     return (
         f"{excluding} of {len(found)} intervals exclude zero; by chance alone "
-        f"{0.05 * len(found):.2g} would. After Holm's correction for their number {left} do."
+        f"{0.05 * len(found):.2g} would. After Holm's correction {left} still do."
     )

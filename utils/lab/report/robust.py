@@ -91,7 +91,7 @@ def finding() -> str:
     text = (
         f"Of test digits corrupted in fifteen ways the first step's network reads {first:.0f} %, "
         f"the last one's {best:.0f} %. Augmentation brings {moved} points where they are moved by "
-        f"three pixels, {noisy} where they are noisy (95 % intervals over seeds)."
+        f"three pixels, {noisy} under salt-and-pepper noise (95 % intervals over seeds)."
     )
     for table in accuracies([ROBUST]).values():
         text += (
