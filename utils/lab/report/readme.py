@@ -61,6 +61,7 @@ def findings() -> str:
     race, record, faster = speed.read(), speed.reached(speed.RECORD), speed.reached(speed.HARD)
     seconds = speed.seconds(race).median()
     usual = race["race"][speed.BASELINE][0]["accuracy"]
+    again = catalogue.recipe(speed.HARD).epochs - 1
     small, large = FRONTIER[min(FRONTIER)], frontier.LARGEST
     ends = [
         f"{parameters(n):,} parameters reach {mean_std(estimate(last(n)))} %"
@@ -77,8 +78,8 @@ digits, the one of the first step {before} % (mean ± standard deviation of \
 - A training of **{seconds[speed.RECORD]:.1f} seconds** ({race["machine"]}) reaches \
 **{mean_std(record)} %** ({record.n} trainings; {speed.claim(speed.RECORD)}). A published network, \
 trained the usual way, takes {seconds[speed.BASELINE]:.0f} seconds and reaches {usual:.2f} % \
-(one training). Training once on all digits and then {catalogue.recipe(speed.HARD).epochs - 1} times on the hardest \
-quarter alone takes {seconds[speed.HARD]:.1f} seconds and reaches {mean_std(faster)} % \
+(one training). Training once on all digits and then {again} times on the hardest quarter alone \
+takes {seconds[speed.HARD]:.1f} seconds and reaches {mean_std(faster)} % \
 ({speed.claim(speed.HARD)}).
 - {", ".join(ends)} ({len(last(large))} trainings each).
 - {robust.finding()}"""
