@@ -19,7 +19,7 @@ from utils.experiments.record import Experiment
 # digit's slant cannot be told from moments of paper that is not black.
 ROBUST = FRONTIER[10_000].variant(
     "robust_10k",
-    "10,000 parameters, spoiled digits",
+    "Spoiled digits",
     deskew=False,
     standardize=True,
     augmentation="robust_light",

@@ -102,7 +102,7 @@ def test_a_robust_recipe_is_held_against_the_last_step(write):
     """Errors of 10 % become 5 % in scale, to choose by, and 2 % in fog, which is reported."""
     write(LR_SCHEDULE, {"clean": 990}, {"clean": 994})
     write(ROBUST, *({"clean": clean, "scale": 950, "fog": 980} for clean in (992, 994)))
-    found = row(robust.against(), "10,000")
+    found = row(robust.against(), "Spoiled")
     assert found["clean"] == "99.30\u00a0±\u00a00.14"
     apart = intervals.welch([99.0, 99.4], [99.2, 99.4])  # other weights at the start
     assert found["Δ clean [95 % interval]"] == intervals.Difference(apart)
