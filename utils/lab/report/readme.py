@@ -61,7 +61,7 @@ def findings() -> str:
     race, record, faster = speed.read(), speed.reached(speed.RECORD), speed.reached(speed.HARD)
     seconds = speed.seconds(race).median()
     usual = race["race"][speed.BASELINE][0]["accuracy"]
-    again = catalogue.recipe(speed.HARD).epochs - 1
+    again = recorded.ENTRANTS[speed.HARD].epochs - 1
     small, large = FRONTIER[min(FRONTIER)], frontier.LARGEST
     ends = [
         f"{parameters(n):,} parameters reach {mean_std(estimate(last(n)))} %"
