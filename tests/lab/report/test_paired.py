@@ -94,6 +94,7 @@ def test_equal_looks_hold_best_against_best_and_last_against_last(runs):
 
 
 def test_a_note_counts_the_intervals(runs):
+    runs["design_e2"] = {seed: [99.11 + 0.1 * seed] for seed in range(5)}
     table = paired.tabulate([DESIGN_E3, DESIGN_E2], ("Δ", lambda r: paired.gap(DESIGN_A, r)))
     assert paired.noted(table).note.startswith("0 of 2 intervals exclude zero; by chance alone 0.1")
     assert str(paired.noted(table)).endswith(f"\n\n{paired.noted(table).note}")
