@@ -79,10 +79,15 @@ def to_bytes(layers: list[Layer], text: str, levels: int) -> bytes:
     A layer's weights are the digits of one number in base ``levels``, so that 7 levels take 2.81
     bits a weight and 3 take 1.58.
     """
-    parts = [f"{levels} {text}\n".encode()]
+    parts = [header(text, levels)]
     for layer in layers:
         parts += [packed(layer.weights, levels), layer.multiplier.tobytes(), layer.bias.tobytes()]
     return b"".join(parts)
+
+
+def header(text: str, levels: int) -> bytes:
+    """The line that a file of ``text``, its stages, begins with."""
+    return f"{levels} {text}\n".encode()
 
 
 def from_bytes(content: bytes) -> list[Layer]:
@@ -107,11 +112,6 @@ def from_bytes(content: bytes) -> list[Layer]:
     except (ValueError, OverflowError) as error:
         raise ValueError(f"this is no file of a network of whole numbers: {error}") from error
     return layers
-
-
-def text_of(content: bytes) -> str:
-    """The stages that a file names."""
-    return content.partition(b"\n")[0].decode("ascii").split()[1]
 
 
 def shapes(text: str) -> Iterator[tuple[tuple[int, int, int, int], bool]]:
@@ -163,6 +163,6 @@ def packed_size(n: int, levels: int) -> int:
 
 def size(text: str, levels: int) -> int:
     """How many bytes the file of such a network takes."""
-    return len(f"{levels} {text}\n") + sum(
+    return len(header(text, levels)) + sum(
         packed_size(math.prod(shape), levels) + 4 * shape[0] for shape, _ in shapes(text)
     )

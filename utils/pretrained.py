@@ -84,8 +84,8 @@ def of_floats(content: bytes, recipe: Recipe) -> FromPixels:
 def of_whole_numbers(content: bytes, recipe: Recipe) -> FromPixels:
     """The network in a file of few bytes, for torch; ``utils.integers`` reads it in NumPy."""
     layers = integers.from_bytes(content)
-    if integers.text_of(content) != recipe.stages:
-        raise ValueError(f"it holds {integers.text_of(content)}, not {recipe.stages}")
+    if not content.startswith(integers.header(recipe.stages, recipe.levels)):
+        raise ValueError(f"it holds no network {recipe.stages} of {recipe.levels} levels")
     return FromPixels(folding.network(layers), recipe.deskew, whole=True).eval()
 
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import copy
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from utils import data, folding, integers, levels, loaders, stages
+from utils import data, folding, integers, levels, loaders, pretrained, stages
 from utils.recipes import Recipe
 
 
@@ -25,25 +24,17 @@ def applies(recipe: Recipe, network: nn.Module) -> bool:
     return all(integers.is_plain(entry) for stage in stages.read(recipe.stages) for entry in stage)
 
 
-@torch.no_grad()
 def rounded(recipe: Recipe, network: nn.Module, images: data.ImageSet) -> dict[str, int]:
     """``levels``, ``bytes`` of the file, and how many test images are read ``correct``.
 
     ``images`` as the recipe's network sees them, ``network`` in evaluation mode.
     """
-    network = copy.deepcopy(network).cpu().eval()
-    few = recipe.levels or levels.MOST
+    network, few = copy.deepcopy(network).cpu().eval(), recipe.levels or levels.MOST
     if recipe.levels:
         layers = folding.fold(network, loaders.normalize(images.train_images[: folding.IMAGES]))
-        size = len(integers.to_bytes(layers, recipe.stages, few))
-        reader, prepare = folding.network(layers), _whole
+        network = folding.network(layers)
     else:
-        size = integers.size(recipe.stages, few)
-        reader, prepare = levels.round_after_training(network, few), loaders.normalize
-    parts = zip(images.test_images.split(1000), images.test_labels.split(1000), strict=True)
-    correct = sum(int((reader(prepare(x)).argmax(1) == y).sum()) for x, y in parts)
-    return {"levels": few, "bytes": size, "correct": correct}
-
-
-def _whole(images: Tensor) -> Tensor:
-    return images.float().unsqueeze(1)
+        levels.round_after_training(network, few)
+    reader = pretrained.FromPixels(network, deskew=False, whole=bool(recipe.levels))
+    size = integers.size(recipe.stages, few)
+    return {"levels": few, "bytes": size, "correct": pretrained.correct(reader, images)}
