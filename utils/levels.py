@@ -1,7 +1,8 @@
 """Weights of few levels: whole numbers -k … k times a step, so that a network's file is small.
 
 Training sees the rounded weights; the gradient passes the rounding as if it were not there, and
-each layer learns its step (after Esser et al., 2020, https://arxiv.org/abs/1902.08153).
+each output channel learns its step (after Esser et al., 2020, https://arxiv.org/abs/1902.08153,
+who have one for a layer: of a channel it costs no bytes where the channel has a multiplier).
 """
 
 from __future__ import annotations
@@ -13,20 +14,21 @@ from torch.nn.utils import parametrize
 from utils.support import checks
 
 MOST = 255  # what a byte holds, and 0 in the middle
+SMALLEST = 1e-12  # so that a channel whose weights are all 0 has a step
 
 
 class Levels(nn.Module):
-    """A weight as one of ``levels`` values: whole numbers -k … k times ``step``, k = levels // 2.
+    """A weight as one of ``levels`` values: whole numbers -k … k times a step, k = levels // 2.
 
-    ``step`` is learned as its logarithm: an optimizer's rate then changes it by per cents, however
+    ``step`` ``[out, 1, 1, 1]``, one for each output channel, is learned as its logarithm: an optimizer's rate then changes it by per cents, however
     small it is. It starts where Esser et al. start it.
     """
 
     def __init__(self, weight: Tensor, levels: int):
         super().__init__()
         self.highest = levels // 2
-        start = 2 * weight.detach().abs().mean() / self.highest**0.5
-        self.log_step = nn.Parameter(start.log())
+        size = weight.detach().abs().mean((1, 2, 3), keepdim=True).clamp_min(SMALLEST)
+        self.log_step = nn.Parameter((2 * size / self.highest**0.5).log())
 
     @property
     def step(self) -> Tensor:
@@ -54,11 +56,12 @@ def round_weights(model: nn.Module, levels: int) -> nn.Module:
 
 @torch.no_grad()
 def round_after_training(model: nn.Module, levels: int) -> nn.Module:
-    """``round_weights`` with each layer's largest weight as its highest level."""
+    """``round_weights`` with each output channel's largest weight as its highest level."""
     for layer in round_weights(model, levels).modules():
         if isinstance(layer, nn.Conv2d):
             rounding, weight = layer.parametrizations.weight[0], layer.parametrizations.weight
-            rounding.log_step.copy_((weight.original.abs().max() / rounding.highest).log())
+            largest = weight.original.abs().amax((1, 2, 3), keepdim=True).clamp_min(SMALLEST)
+            rounding.log_step.copy_((largest / rounding.highest).log())
     return model
 
 
@@ -75,7 +78,6 @@ def settle(model: nn.Module) -> nn.Module:
 
 
 def whole(layer: nn.Conv2d) -> tuple[Tensor, Tensor]:
-    """The weights of a rounded convolution as whole numbers, int64, and their step."""
-    rounding = layer.parametrizations.weight[0]
-    with torch.no_grad():
-        return (layer.weight / rounding.step).round().long(), rounding.step
+    """The weights of a rounded convolution as whole numbers, int64, and their steps ``[out]``."""
+    step = layer.parametrizations.weight[0].step.detach()
+    return (layer.weight.detach() / step).round().long(), step.flatten()

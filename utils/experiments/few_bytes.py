@@ -1,5 +1,7 @@
 """Networks of few bytes, in the manner of the frontier's: weights of few levels, ReLU.
 
+Without an average of the weights: rounding makes of an average another network.
+
 How many levels, and so how many weights, so many bytes are best spent on is chosen on validation;
 what is not chosen stays a draft.
 """
@@ -13,8 +15,9 @@ from utils.recipes import Recipe
 # By bytes at most and levels: the widest network in the frontier's proportions.
 _STAGES = {
     (3000, 3): "10-20/13k1-18-20-26",
-    (3000, 7): "8-15/10k1-13-15-19",
+    (3000, 7): "8-16/10k1-14-15-19",
     (3000, 15): "7-13/8k1-12-13-17",
+    (3000, 255): "5-10/6k1-8-9-12",
     (6000, 3): "15-30/19k1-26-30-37",
     (6000, 7): "11-23/14k1-20-23-28",
     (6000, 15): "10-19/12k1-17-19-24",
@@ -30,6 +33,7 @@ def _recipe(limit: int, levels: int) -> Recipe:
         stages=_STAGES[limit, levels],
         levels=levels,
         activation="relu",
+        ema=0.0,
     )
 
 
