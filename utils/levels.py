@@ -20,8 +20,9 @@ SMALLEST = 1e-12  # so that a channel whose weights are all 0 has a step
 class Levels(nn.Module):
     """A weight as one of ``levels`` values: whole numbers -k … k times a step, k = levels // 2.
 
-    ``step`` ``[out, 1, 1, 1]``, one for each output channel, is learned as its logarithm: an optimizer's rate then changes it by per cents, however
-    small it is. It starts where Esser et al. start it.
+    Each output channel has a step, learned as its logarithm, ``log_step`` ``[out, 1, 1, 1]``: an
+    optimizer's rate then changes it by per cents, however small it is. It starts where Esser et
+    al. start it.
     """
 
     def __init__(self, weight: Tensor, levels: int):
