@@ -65,6 +65,11 @@ def load(result: Path, recipe: Recipe) -> nn.Module:
         raise BadResult(f"{result} keeps no network: {error}") from error
     if hashlib.sha256(content).hexdigest() != read_sealed(result).get("network"):
         raise BadResult(f"{path} is not the network of {result.name}: take both from git again")
+    return unpacked(content, recipe)
+
+
+def unpacked(content: bytes, recipe: Recipe) -> nn.Module:
+    """The network that ``packed`` made ``content`` of, to evaluate, on the CPU."""
     network = build_model(recipe)
     with np.load(io.BytesIO(content)) as weights:
         network.load_state_dict({name: torch.from_numpy(weights[name]) for name in weights})

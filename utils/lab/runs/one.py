@@ -54,16 +54,17 @@ def run(
     pieces = prepare(recipe, shown, seed, device)
     history = pieces.fit_whole(verbose, after_epoch)
     answers = pieces.evaluate()
-    kept = {}
+    kept, network = {}, pieces.network
     if keep_network:
         kept["network"] = networks.packed(
-            pieces.network, answers.predictions, functools.partial(_predict, pieces)
+            network, answers.predictions, functools.partial(_predict, pieces)
         )
-    if rounded.applies(recipe, pieces.network):
-        kept["rounded"] = rounded.rounded(recipe, pieces.network, shown)
-        kept["views_correct"] = views.correct(copy.deepcopy(pieces.network), shown)
+        network = networks.unpacked(kept["network"], recipe)  # so that the kept one gives the same
+    if rounded.applies(recipe, network):
+        kept["rounded"] = rounded.rounded(recipe, network, shown)
+        kept["views_correct"] = views.correct(copy.deepcopy(network), shown)
     if corrupted:
-        reader = pretrained.FromPixels(pieces.network, recipe.deskew).eval()
+        reader = pretrained.FromPixels(network, recipe.deskew).eval()
         kept["corrupted_correct"] = {
             name: pretrained.correct(reader, spoiled) for name, spoiled in corrupted.items()
         }
