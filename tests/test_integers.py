@@ -118,6 +118,12 @@ def test_a_network_that_cannot_become_whole_numbers_is_named(digits, change):
         folding.fold(network, loaders.normalize(digits.train_images[:8]))
 
 
+def test_a_network_in_training_mode_is_not_folded(digits):
+    network = prepare(FEW, digits.subset(64, 64), 0, "cpu").model.train()
+    with pytest.raises(ValueError, match=r"in training mode: fold network\.eval\(\)"):
+        folding.fold(network, loaders.normalize(digits.train_images[:8]))
+
+
 def test_biases_before_batch_norm_are_folded_as_well(digits):
     few = digits.subset(300, 100)
     network = prepare(FEW.variant(bias=True), few, 0, "cpu").model.eval()

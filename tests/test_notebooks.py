@@ -33,7 +33,14 @@ def prose(notebook):
 
 def test_every_step_has_its_notebook():
     steps = [recipe.name for recipe in STEPS]
-    assert [*steps, "05_published_designs", "06_speed", "07_frontier", "08_beyond"] == NAMES
+    assert [
+        *steps,
+        "05_published_designs",
+        "06_speed",
+        "07_frontier",
+        "08_beyond",
+        "09_bytes",
+    ] == NAMES
 
 
 @pytest.mark.parametrize("path", PATHS, ids=NAMES)

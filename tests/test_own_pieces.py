@@ -10,6 +10,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from utils import augmentation, models
 from utils.experiments import catalogue
+from utils.experiments.few_bytes import BYTES
 from utils.experiments.frontier import FRONTIER
 from utils.experiments.published import COMMONS, DESIGN_A
 from utils.experiments.speed import SPEEDRUN
@@ -19,7 +20,13 @@ from utils.run import Run
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("0*.ipynb"))
 # Of the later notebooks:
-RECIPES = {"05": DESIGN_A, "06": SPEEDRUN, "07": FRONTIER[2000], "08": REGULARIZATION}
+RECIPES = {
+    "05": DESIGN_A,
+    "06": SPEEDRUN,
+    "07": FRONTIER[2000],
+    "08": REGULARIZATION,
+    "09": BYTES[3000],
+}
 
 
 def own(path):

@@ -29,8 +29,10 @@ def fold(trained: nn.Module, x: Tensor) -> list[Layer]:
     """The layers of ``trained``, a ``plain`` one of a recipe with ``levels``, in evaluation mode.
 
     ``x``: normalized training images, float32 ``[B, 1, 28, 28]``. Raises ``ValueError`` for a
-    network of other layers, and for numbers that 16 bits do not hold.
+    network of other layers or in training mode, and for numbers that 16 bits do not hold.
     """
+    if trained.training:
+        raise ValueError("the network is in training mode: fold network.eval()")
     found, steps = blocks(trained), activation_steps(trained, x)
     layers, taken = [], 1 / (255 * STD)  # what one grey level is to the network
     shift = -MEAN / STD  # what a black pixel is
@@ -112,7 +114,7 @@ class Scaled(nn.Module):
 
 
 def network(layers: list[Layer]) -> ConvNet:
-    """``layers`` as a network for torch and ONNX: float32 that holds whole numbers, exactly.
+    """``layers`` as a network for torch and ONNX: float32 whose sums are whole numbers, exactly.
 
     It takes pixels 0 … 255, float32 ``[B, 1, 28, 28]``. Raises ``ValueError`` for weights whose
     sums could be larger than the whole numbers that float32 holds.

@@ -127,14 +127,13 @@ def test_a_misplaced_marker_is_named_and_nothing_is_deleted(short, change, messa
 
 def test_a_place_without_its_section_is_named():
     with pytest.raises(ValueError, match="at odds with sections: one, two"):
-        readme.filled("{{contents}} {{one}}", {"two": "| 2 |"})
+        readme.filled("{{one}}", {"two": "| 2 |"})
 
 
 def test_the_contents_link_every_heading():
     text = "{{contents}}\n\n## The steps\n\n{{one}}\n\n## Speed, and more\n"
-    assert readme.filled(text, {"one": "| 1 |"}) == (
-        "- [The steps](#the-steps)\n- [Speed, and more](#speed-and-more)\n\n"
-        "## The steps\n\n| 1 |\n\n## Speed, and more\n"
+    assert readme.contents(text) == (
+        "- [The steps](#the-steps)\n- [Speed, and more](#speed-and-more)"
     )
 
 
@@ -151,6 +150,10 @@ def test_an_end_marker_moved_by_a_paragraph_deletes_nothing_of_the_readme():
 def test_write_says_what_it_rewrote(short, monkeypatch, tmp_path, capsys):
     for name in ("README", "RESULTS", "TEMPLATE"):
         monkeypatch.setattr(readme, name, tmp_path / f"{name}.md")
+    for name in ("PATH", "TEMPLATE"):
+        monkeypatch.setattr(readme.card, name, tmp_path / f"card_{name}.md")
+    readme.card.TEMPLATE.write_text("{{networks}}\n", encoding="utf-8")
+    monkeypatch.setattr(readme.card, "table", lambda: "| 3 |")
     old = short.replace("| 1 |", "| 0 |") + "× ü\n"
     readme.README.write_text(old, encoding="utf-8")
     readme.TEMPLATE.write_text("{{contents}}{{one}} × ü\n", encoding="utf-8")
@@ -160,9 +163,10 @@ def test_write_says_what_it_rewrote(short, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(results, "check_fresh", lambda: None)
     monkeypatch.setattr(readme.seals, "audit", lambda images: [])
     readme.write()
-    assert "rewritten: steps.png, README.md, RESULTS.md" in capsys.readouterr().out
+    assert "rewritten: steps.png, README.md, RESULTS.md, card_PATH.md" in capsys.readouterr().out
     assert readme.README.read_text(encoding="utf-8") == short + "× ü\n"
     assert readme.RESULTS.read_text(encoding="utf-8") == "| 1 | × ü\n"
+    assert readme.card.PATH.read_text(encoding="utf-8") == "| 3 |\n"
     monkeypatch.setattr(readme.figures, "write", list)
     readme.write()
     assert "nothing" in capsys.readouterr().out

@@ -179,7 +179,8 @@ def size_picture() -> Figure:
         names, top = ", ".join(near.source), near.test.max()
         pictures.label(axes, names, size, top, (7, -3), color=RED)
     pictures.against_parameters(axes)
-    return plot_style.title(figure, f"Trained alike, in points: {what_size_brings()}")
+    finding = f"Trained alike, in points: {what_size_brings()}"
+    return plot_style.title(pictures.legend(figure), finding)
 
 
 def _apart(recipes: Iterable[Recipe], aside: float) -> list[float]:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator
 
 from utils import integers, plot_style
 from utils.experiments import catalogue
 from utils.experiments.few_bytes import BYTES
 from utils.experiments.frontier import FRONTIER
 from utils.experiments.record import texts
-from utils.lab.report import paired, pictures
-from utils.lab.report.intervals import CLAIM, Estimate, estimate, mean_std, verdict
+from utils.lab.report import frontier, paired, pictures
+from utils.lab.report.intervals import CLAIM, Estimate, estimate, mean_std, p_value, verdict
 from utils.lab.report.paired import parameters, tabulate
 from utils.lab.runs import results
-from utils.plot_style import BLUE, GREY, PURPLE
+from utils.plot_style import GREEN, GREY, ORANGE
 from utils.recipes import Recipe
 from utils.support.tables import Table
 
 FLOAT = 4  # bytes
+BYTES_LEARNED = "bytes of all that is learned"
 TICKS = (1000, 2000, 3000, 6000, 10_000, 20_000, 40_000, 80_000)
 
 
@@ -55,9 +56,15 @@ def table() -> Table:
         *("parameters", "million MACs"),
         ("whole numbers, last epoch", with_seeds),
         ("lowest, highest", ends),
-        ("in floats", lambda recipe: f"{paired.last(recipe).mean():.3f}"),
+        ("with activations in floats", lambda recipe: f"{paired.last(recipe).mean():.3f}"),
         ("at least, at 1 %", at_least),
     )
+
+
+def short() -> Table:
+    """What a page has room for of ``table``."""
+    columns = ("bytes", "levels", "parameters", "million MACs", "whole numbers, last epoch")
+    return table().only(*columns, "with activations in floats", "at least, at 1 %")
 
 
 def with_seeds(recipe: Recipe) -> str:
@@ -70,6 +77,10 @@ def at_least(recipe: Recipe) -> str:
     if target is None:
         return ""
     return f"{target:.2f}: {verdict(found(recipe), target, CLAIM)}"
+
+
+def is_shown(recipe: Recipe) -> bool:
+    return found(recipe).p_at_least(catalogue.get(recipe.name).target) < CLAIM
 
 
 def elsewhere() -> pd.DataFrame:
@@ -93,35 +104,61 @@ def published() -> Table:
 
 def picture() -> Figure:
     """Ours by bytes, mean ± standard deviation; the frontier's floats; single runs of others."""
-    figure, axes = plot_style.figure(height=4.4)
+    figure, axes = plot_style.figure(height=4.6)
+    panel(axes)
+    return plot_style.title(pictures.legend(figure), title())
+
+
+def by_parameters_and_bytes() -> Figure:
+    """The frontier's picture, and below it what bytes are worth."""
+    figure, (above, below) = plot_style.figure(2, height=8.6)
+    for axes, draw, found in ((above, frontier.panel, frontier.finding), (below, panel, title)):
+        draw(axes)
+        axes.set_title(found(), fontsize=11.5)
+    return pictures.legend(figure)
+
+
+def panel(axes: Axes) -> None:
+    """What ``picture`` shows, on axes of another's."""
     ours, floats, others = list(BYTES.values()), list(FRONTIER.values()), elsewhere()
     means = [found(recipe) for recipe in ours]
     look = {"fmt": "s-", "ms": 7, "capsize": 4, "lw": 1.4, "zorder": 3}
-    name = f"whole numbers of few levels: {pictures.OURS}"
     heights, spread = [one.mean for one in means], [one.std for one in means]
-    axes.errorbar([size(r) for r in ours], heights, spread, color=BLUE, label=name, **look)
+    name = "whole numbers, mean ± standard deviation over seeds"
+    axes.errorbar([size(r) for r in ours], heights, spread, color=ORANGE, label=name, **look)
     for recipe, one in zip(ours, means, strict=True):
-        about = {"ha": "center", "color": BLUE}
+        about = {"ha": "center", "color": "black"}
         pictures.label(axes, f"{one.mean:.2f}", size(recipe), one.mean + one.std, (0, 5), **about)
     places = [FLOAT * parameters(recipe) for recipe in floats]
-    name = "the frontier's floats, 4 bytes each"
+    name = "the frontier's networks in floats, 4 bytes a parameter"
     pictures.means(axes, places, floats, label=name, color=GREY, **look)
-    look = {"marker": "+", "color": PURPLE, "s": 55, "lw": 1.8, "label": "BitNetMCU: one run"}
+    look = {"marker": "+", "color": GREEN, "s": 55, "lw": 1.8, "label": "BitNetMCU: one run"}
     axes.scatter(others.bytes, others.accuracy, **look)
-    axes.set(xscale="log", xlabel="bytes of all that is learned", ylabel="test accuracy in %")
-    axes.xaxis.set_major_locator(FixedLocator(TICKS))
-    axes.xaxis.set_major_formatter("{x:,.0f}")
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.legend(frameon=False, fontsize=8.5, loc="lower right")
-    return plot_style.title(figure, finding())
+    pictures.against(axes, BYTES_LEARNED, TICKS)
+
+
+def title() -> str:
+    """The smallest file that is shown to hold what a target asks for, in one line."""
+    shown = [recipe for recipe in BYTES.values() if is_shown(recipe)]
+    if not shown:
+        recipe = min(BYTES.values(), key=size)
+        return (
+            f"{size(recipe):,} bytes read {found(recipe).mean:.2f} % of the test digits on average"
+        )
+    recipe = min(shown, key=size)
+    target = catalogue.get(recipe.name).target
+    return f"{size(recipe):,} bytes are shown to read {target:.2f} % of the test digits on average"
 
 
 def finding() -> str:
-    """The smallest file that is shown to hold what a target asks for, in one line."""
-    shown = [recipe for recipe in BYTES.values() if "yes" in at_least(recipe)]
-    if not shown:
-        recipe = min(BYTES.values(), key=size)
-        return f"{size(recipe):,} bytes read {found(recipe).mean:.2f} % of the test digits"
-    recipe = min(shown, key=size)
-    target = catalogue.get(recipe.name).target
-    return f"{size(recipe):,} bytes are shown to read {target:.2f} % of the test digits"
+    """Each file and what it reads, in words."""
+    files = []
+    for recipe in BYTES.values():
+        one, target = found(recipe), catalogue.get(recipe.name).target
+        p = one.p_at_least(target)
+        shown = f"a mean of at least {target:.2f} % is {'' if is_shown(recipe) else 'not '}shown"
+        files.append(
+            f"{recipe.levels} values, a file of **{size(recipe):,} bytes** reads "
+            f"**{mean_std(one)} %** of the test digits ({one.n} trainings; {shown}, {p_value(p)})"
+        )
+    return f"Where a weight is one of {'; with '.join(files)}."

@@ -16,7 +16,7 @@ from matplotlib.text import Text
 from PIL import Image, ImageChops
 
 from utils import plots
-from utils.lab.report import designs, frontier, robust, speed, steps, strip
+from utils.lab.report import designs, few_bytes, robust, speed, steps, strip
 from utils.recipes import build_model
 from utils.support.files import replacing
 from utils.support.paths import ASSETS
@@ -30,7 +30,7 @@ FIGURES = {
     "network.png": lambda: plots.network(build_model(steps.BEST)),
     "designs.png": designs.size_picture,
     "speed.png": speed.race_picture,
-    "frontier.png": frontier.picture,
+    "frontier.png": few_bytes.by_parameters_and_bytes,
     "beyond.png": robust.picture,
 }
 KEY = "Shows"  # the digest's name in a file

@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
@@ -200,6 +201,12 @@ def mistakes_picture(images: data.ImageSet) -> Figure:
 def picture() -> Figure:
     """Ours on a line, mean ± standard deviation, and the published single runs that were found."""
     figure, axes = plot_style.figure(height=4.8)
+    panel(axes)
+    return plot_style.title(pictures.legend(figure), finding())
+
+
+def panel(axes: Axes) -> None:
+    """What ``picture`` shows, on axes of another's."""
     recipes, others = list(FRONTIER.values()), elsewhere()
     look = {"fmt": "s-", "ms": 7, "capsize": 4, "lw": 1.4, "zorder": 3, "color": BLUE}
     sizes = [parameters(recipe) for recipe in recipes]
@@ -218,7 +225,6 @@ def picture() -> Figure:
         look = {"marker": marker, "color": color, "s": 55, "lw": 1.8, "label": label}
         axes.scatter(found.parameters, found.accuracy, **look)
     pictures.against_parameters(axes)
-    return plot_style.title(figure, finding())
 
 
 def smallest() -> Recipe | None:

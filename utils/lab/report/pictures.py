@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
@@ -40,11 +41,21 @@ def curve(axes: Axes, runs: pd.DataFrame, column: str, **look) -> None:
 
 
 def against_parameters(axes: Axes) -> None:
-    """A logarithmic axis of parameters below, test accuracy at the side, and the legend."""
-    axes.set(xscale="log", xlabel="parameters", ylabel="test accuracy in %")
+    """A logarithmic axis of parameters below, test accuracy at the side."""
+    against(axes, "parameters", SIZES)
+
+
+def against(axes: Axes, what: str, ticks: Sequence[int]) -> None:
+    """A logarithmic axis of ``what`` below, test accuracy at the side."""
+    axes.set(xscale="log", xlabel=what, ylabel="test accuracy in %")
     axes.margins(x=0.08)
-    axes.xaxis.set_major_locator(FixedLocator(SIZES))
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.xaxis.set_minor_locator(NullLocator())
+
+
+def legend(figure: Figure) -> Figure:
+    """``figure`` with one legend below, of all its axes."""
     key = {"ncols": 2, "columnspacing": 1, "frameon": False, "fontsize": 8.5}
-    axes.figure.legend(loc="outside lower center", **key)
+    figure.legend(loc="outside lower center", **key)
+    return figure

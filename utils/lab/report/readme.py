@@ -1,7 +1,8 @@
 """The tables and figures of README.md and RESULTS.md, made from the recorded runs alone.
 
 ``write()`` rewrites what stands between ``<!-- begin:NAME -->`` and ``<!-- end:NAME -->`` in
-README.md, all of RESULTS.md and, through ``figures``, the pictures in assets/figures.
+README.md, all of RESULTS.md and of the card in assets/weights, and through ``figures`` the pictures
+in assets/figures.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from utils.experiments.robust import ROBUST
 from utils.experiments.steps import STEPS, previous
 from utils.lab.report import (
     beyond,
+    card,
     choices,
     designs,
+    few_bytes,
     figures,
     frontier,
     records,
@@ -82,6 +85,7 @@ trained the usual way, takes {seconds[speed.BASELINE]:.0f} seconds and reaches {
 takes {seconds[speed.HARD]:.1f} seconds and reaches {mean_std(faster)} % \
 ({speed.claim(speed.HARD)}).
 - {", ".join(ends)} ({len(last(large))} trainings each).
+- {few_bytes.finding()}
 - {robust.finding()}"""
 
 
@@ -120,6 +124,8 @@ def results_sections() -> dict[str, str]:
         "frontier": f"{frontier.finding()}.",
         "frontier-sizes": frontier.sizes(),
         "frontier-longer": frontier.longer(),
+        "bytes": few_bytes.short(),
+        "bytes-published": few_bytes.published(),
         "beyond": beyond.by_corruption((*STEPS, ROBUST)),
         "beyond-errors": beyond.errors(),
         "beyond-gains": beyond.gains(),
@@ -151,9 +157,8 @@ def anchor(heading: str) -> str:
 
 def filled(template: str, made: dict[str, str]) -> str:
     """``template`` with every place filled; ``ValueError`` where places and sections do not fit."""
-    made = made | {"contents": contents(template)}
     if odd := {*PLACE.findall(template)} ^ {*made}:
-        raise ValueError(f"{TEMPLATE.name}: places at odds with sections: {', '.join(sorted(odd))}")
+        raise ValueError(f"a template's places at odds with sections: {', '.join(sorted(odd))}")
     return PLACE.sub(lambda place: made[place[1]], template)
 
 
@@ -174,11 +179,12 @@ def updated(text: str, made: dict[str, str]) -> str:
 
 
 def pages() -> dict[Path, str]:
-    """README.md and RESULTS.md as the recorded runs have them."""
-    text = README.read_text(encoding="utf-8")
+    """README.md, RESULTS.md and the card of the weights as the recorded runs have them."""
+    text, words, about = (p.read_text(encoding="utf-8") for p in (README, TEMPLATE, card.TEMPLATE))
     return {
         README: updated(text, readme_sections()),
-        RESULTS: filled(TEMPLATE.read_text(encoding="utf-8"), results_sections()),
+        RESULTS: filled(words, results_sections() | {"contents": contents(words)}),
+        card.PATH: filled(about, {"networks": str(card.table())}),
     }
 
 
