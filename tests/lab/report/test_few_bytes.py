@@ -46,7 +46,7 @@ def test_the_finding_claims_only_what_is_shown(whole):
     assert few_bytes.title() == f"{size} bytes read 99.45 % of the test digits on average"
     assert "a mean of at least 99.40 % is not shown, p = 0.0" in few_bytes.finding()
     whole[:] = [9949, 9950, 9951]
-    assert few_bytes.title().startswith(f"{size} bytes are shown to read 99.40 %")
+    assert few_bytes.title().startswith(f"{size} bytes are shown to read at least 99.40 %")
     assert few_bytes.finding() == (
         f"Where a weight is one of 7 values, a file of **{size} bytes** reads **99.50 ± 0.01 %** "
         "of the test digits (3 trainings; a mean of at least 99.40 % is shown, p = 0.002)."
