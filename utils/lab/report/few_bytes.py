@@ -132,7 +132,13 @@ def panel(axes: Axes) -> None:
     places = [FLOAT * parameters(recipe) for recipe in floats]
     name = "the frontier's networks in floats, 4 bytes a parameter"
     pictures.means(axes, places, floats, label=name, color=GREY, **look)
-    look = {"marker": "+", "color": GREEN, "s": 55, "lw": 1.8, "label": "BitNetMCU: one run, bytes of weights alone"}
+    look = {
+        "marker": "+",
+        "color": GREEN,
+        "s": 55,
+        "lw": 1.8,
+        "label": "BitNetMCU: one run, bytes of weights alone",
+    }
     axes.scatter(others.bytes, others.accuracy, **look)
     pictures.against(axes, BYTES_LEARNED, TICKS)
 
@@ -147,7 +153,8 @@ def title() -> str:
         )
     recipe = min(shown, key=size)
     target = catalogue.get(recipe.name).target
-    return f"{size(recipe):,} bytes are shown to read at least {target:.2f} % of the test digits on average"
+    of_them = f"at least {target:.2f} % of the test digits on average"
+    return f"{size(recipe):,} bytes are shown to read {of_them}"
 
 
 def finding() -> str:
