@@ -21,6 +21,7 @@ from utils.support.tables import Table
 
 FLOAT = 4  # bytes
 BYTES_LEARNED = "bytes of all that is learned"
+ON_AVERAGE = "of the test digits on average"
 TICKS = (1000, 2000, 3000, 6000, 10_000, 20_000, 40_000, 80_000)
 
 
@@ -132,14 +133,8 @@ def panel(axes: Axes) -> None:
     places = [FLOAT * parameters(recipe) for recipe in floats]
     name = "the frontier's networks in floats, 4 bytes a parameter"
     pictures.means(axes, places, floats, label=name, color=GREY, **look)
-    look = {
-        "marker": "+",
-        "color": GREEN,
-        "s": 55,
-        "lw": 1.8,
-        "label": "BitNetMCU: one run, bytes of weights alone",
-    }
-    axes.scatter(others.bytes, others.accuracy, **look)
+    name, look = "BitNetMCU: one run, bytes of weights alone", {"marker": "+", "s": 55, "lw": 1.8}
+    axes.scatter(others.bytes, others.accuracy, color=GREEN, label=name, **look)
     pictures.against(axes, BYTES_LEARNED, TICKS)
 
 
@@ -148,13 +143,10 @@ def title() -> str:
     shown = [recipe for recipe in BYTES.values() if is_shown(recipe)]
     if not shown:
         recipe = min(BYTES.values(), key=size)
-        return (
-            f"{size(recipe):,} bytes read {found(recipe).mean:.2f} % of the test digits on average"
-        )
+        return f"{size(recipe):,} bytes read {found(recipe).mean:.2f} % {ON_AVERAGE}"
     recipe = min(shown, key=size)
     target = catalogue.get(recipe.name).target
-    of_them = f"at least {target:.2f} % of the test digits on average"
-    return f"{size(recipe):,} bytes are shown to read {of_them}"
+    return f"{size(recipe):,} bytes are shown to read at least {target:.2f} % {ON_AVERAGE}"
 
 
 def finding() -> str:
