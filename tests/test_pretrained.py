@@ -49,7 +49,8 @@ def assert_alike(network, path, images):
         ours = torch.cat([network(part) for part in images.split(1000)])
     theirs = run_onnx(path, images)
     # A deskewed pixel is rounded to a grey level: near a half, the last bit decides which.
-    close = 0.02 if network.deskew else 1e-3
+    # Whole numbers may then round to a neighbour as well.
+    close = 0.2 if network.whole else 0.02 if network.deskew else 1e-3
     torch.testing.assert_close(theirs, ours, atol=close, rtol=1e-3)
     assert ((theirs - ours).abs().amax(1) > 1e-3).float().mean() < 0.002
     assert torch.equal(theirs.argmax(1), ours.argmax(1))

@@ -69,7 +69,7 @@ def test_the_readmes_picture_has_parameters_above_and_bytes_below(whole, runs):
     figure = few_bytes.by_parameters_and_bytes()
     above, below = figure.axes
     assert (above.get_xlabel(), below.get_xlabel()) == ("parameters", few_bytes.BYTES_LEARNED)
-    assert above.get_title() == frontier.finding() and below.get_title() == few_bytes.title()
+    assert words(figure) == frontier.finding() and below.get_title() == few_bytes.title()
     assert len(figure.legends[0].get_texts()) == 7
 
 

@@ -105,7 +105,7 @@ def test_the_mistakes_are_those_of_every_seed(drawn, mnist):
     ],
 )
 def test_the_means_are_those_of_the_recorded_seeds(drawn, file, line, recipes):
-    (axes,) = drawn[file].axes
+    axes, *_ = drawn[file].axes
     expected = [mean(recorded(recipe.name)) for recipe in recipes]
     assert axes.lines[line].get_ydata() == pytest.approx(expected)
 

@@ -113,10 +113,10 @@ def picture() -> Figure:
 def by_parameters_and_bytes() -> Figure:
     """The frontier's picture, and below it what bytes are worth."""
     figure, (above, below) = plot_style.figure(2, height=8.6)
-    for axes, draw, found in ((above, frontier.panel, frontier.finding), (below, panel, title)):
-        draw(axes)
-        axes.set_title(found(), fontsize=11.5)
-    return pictures.legend(figure)
+    frontier.panel(above)
+    panel(below)
+    below.set_title(title(), fontsize=11.5)
+    return plot_style.title(pictures.legend(figure), frontier.finding())
 
 
 def panel(axes: Axes) -> None:
