@@ -12,7 +12,7 @@ from utils.experiments.few_bytes import BYTES
 from utils.experiments.frontier import FRONTIER
 from utils.experiments.record import texts
 from utils.lab.report import frontier, paired, pictures
-from utils.lab.report.intervals import CLAIM, Estimate, estimate, mean_std, p_value, verdict
+from utils.lab.report.intervals import CLAIM, Estimate, claim, estimate, mean_std, verdict
 from utils.lab.report.paired import parameters, tabulate
 from utils.lab.runs import results
 from utils.plot_style import GREEN, GREY, ORANGE
@@ -153,11 +153,10 @@ def finding() -> str:
     """Each file and what it reads, in words."""
     files = []
     for recipe in BYTES.values():
-        one, target = found(recipe), catalogue.get(recipe.name).target
-        p = one.p_at_least(target)
-        shown = f"a mean of at least {target:.2f} % is {'' if is_shown(recipe) else 'not '}shown"
+        one = found(recipe)
+        shown = claim(one, catalogue.get(recipe.name).target)
         files.append(
             f"{recipe.levels} values, a file of **{size(recipe):,} bytes** reads "
-            f"**{mean_std(one)} %** of the test digits ({one.n} trainings; {shown}, {p_value(p)})"
+            f"**{mean_std(one)} %** of the test digits ({one.n} trainings; {shown})"
         )
     return f"Where a weight is one of {'; with '.join(files)}."

@@ -207,6 +207,16 @@ def verdict(found: Estimate, target: float, level: float = 0.05) -> str:
     return f"not shown ({p_value(p)})"
 
 
+def claim(found: Estimate, target: float, tries: int = 1) -> str:
+    """Whether a mean of at least ``target`` is shown as a record's is, in words, with the p value.
+
+    ``tries``: how many recipes were tested for it; the level is divided by them.
+    """
+    p = found.p_at_least(target)
+    shown = "is shown" if p < CLAIM / tries else "is not shown"
+    return f"a mean of at least {target:.2f} % {shown}, {p_value(p)}"
+
+
 def by_chance(cells: Sequence) -> str:
     """How many intervals of a table exclude zero, how many would by chance, and after Holm.
 

@@ -155,10 +155,10 @@ def anchor(heading: str) -> str:
     return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 
-def filled(template: str, made: dict[str, str]) -> str:
+def filled(template: str, made: dict[str, str], name: str = TEMPLATE.name) -> str:
     """``template`` with every place filled; ``ValueError`` where places and sections do not fit."""
     if odd := {*PLACE.findall(template)} ^ {*made}:
-        raise ValueError(f"a template's places at odds with sections: {', '.join(sorted(odd))}")
+        raise ValueError(f"{name}: places at odds with sections: {', '.join(sorted(odd))}")
     return PLACE.sub(lambda place: made[place[1]], template)
 
 
@@ -184,7 +184,7 @@ def pages() -> dict[Path, str]:
     return {
         README: updated(text, readme_sections()),
         RESULTS: filled(words, results_sections() | {"contents": contents(words)}),
-        card.PATH: filled(about, {"networks": str(card.table())}),
+        card.PATH: filled(about, {"networks": str(card.table())}, card.TEMPLATE.name),
     }
 
 

@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 from utils import models, plot_style, receptive_field
 from utils.experiments import catalogue
 from utils.experiments.speed import SPEED, SPEEDRUN
-from utils.lab.report.intervals import CLAIM, Estimate, estimate, mean_std, p_value, verdict
+from utils.lab.report import intervals
+from utils.lab.report.intervals import CLAIM, Estimate, estimate, mean_std, verdict
 from utils.lab.report.paired import DELTA, gap, noted
 from utils.lab.runs import results
 from utils.lab.timing import recorded
@@ -155,9 +156,7 @@ def _targets(name: str, middle: pd.Series) -> list[list[str]]:
 def claim(name: str) -> str:
     """Whether an entrant's mean reaches its target, in words, with the p value."""
     known = catalogue.get(ENTRANTS[name].name)
-    p = reached(name).p_at_least(known.target)
-    shown = "is shown" if p < CLAIM / known.tries else "is not shown"
-    return f"a mean of at least {known.target:.2f} % {shown}, {p_value(p)}"
+    return intervals.claim(reached(name), known.target, known.tries)
 
 
 def finding(measured: dict | None = None) -> str:
