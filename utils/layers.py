@@ -27,14 +27,18 @@ class HiddenReLU(ConvNet):
 
     def forward(self, x: Tensor) -> Tensor:
         checks.network_input(x)
-        convolutions = [layer for layer in self if isinstance(layer, nn.Conv2d)]
-        norms = [layer for layer in self if isinstance(layer, nn.BatchNorm2d)]
-        active = set(norms or convolutions[:-1])
+        active = self.active()
         for layer in self:
             x = layer(x)
             if layer in active:
                 x = F.relu(x)
         return x.flatten(1)
+
+    def active(self) -> set[nn.Module]:
+        """The layers that a ReLU follows."""
+        convolutions = [layer for layer in self if isinstance(layer, nn.Conv2d)]
+        norms = [layer for layer in self if isinstance(layer, nn.BatchNorm2d)]
+        return set(norms or convolutions[:-1])
 
 
 class Residual(nn.Sequential):

@@ -93,9 +93,9 @@ class MemoryLoader:
 class OwnPolicy:
     """Any function on a batch as the ``augment`` of a ``MemoryLoader``.
 
-    ``function`` gets the uint8 pixels ``[B, 28, 28]`` of one batch at a time and returns as many,
-    uint8 or float 0..255. It draws its random numbers from the global streams. Raises
-    ``ValueError`` where it returns anything else.
+    ``function`` gets the uint8 pixels ``[B, 28, 28]`` of one batch at a time, on the training
+    device, and returns as many there, uint8 or float 0..255. It draws its random numbers from the
+    global streams. Raises ``ValueError`` where it returns anything else.
     """
 
     def __init__(self, function: Callable[[Tensor], Tensor]):

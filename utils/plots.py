@@ -28,10 +28,8 @@ def show_digit(axes, image: Tensor, **options) -> None:
     checks.tensor(image, "[28, 28]", "the image")
     if image.shape != (28, 28):
         raise ValueError(f"the image is {list(image.shape)}, expected [28, 28]")
-    low, high = image.min(), image.max()
-    if image.is_floating_point() and (low < 0 or 0 < high <= 1):
-        raise ValueError(f"pixels run from {low:.2f} to {high:.2f}, expected 0..255")
-    axes.imshow(image.numpy(), cmap="gray", vmin=0, vmax=255, **options)
+    checks.pixels(image[None], "the image's pixels", floats=True)
+    axes.imshow(image.numpy(force=True), cmap="gray", vmin=0, vmax=255, **options)
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
 

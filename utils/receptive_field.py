@@ -72,6 +72,8 @@ def _geometry(layer: nn.Module, n: int) -> tuple[int, int, int]:
         return n, 1, 0
     if _square(getattr(layer, "dilation", 1)) != 1:
         raise ValueError(f"{layer} is dilated: the table has no column for that")
+    if getattr(layer, "ceil_mode", False):
+        raise ValueError(f"{layer} rounds its map's side up: the table's arithmetic rounds down")
     return _square(layer.kernel_size), _square(layer.stride), _square(layer.padding)
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from utils import augmentation, levels, models, schedules
+from utils.selection import selected
 from utils.support import checks
 from utils.support.lookup import look_up
 
@@ -22,7 +23,6 @@ OPTIMIZERS = {"sgd": "with momentum", "adam": "with momentum as its first beta"}
 ENGINES = {"batched": "on the training device", "albumentations": "image by image, on the CPU"}
 # The settings that describe the model ``plain``, and no other.
 STAGED = ("stages", "head", "unpadded", "bias", "activation")
-SWITCHES = ("unpadded", "bias", "channels_last", "batch_norm", "standardize", "deskew", "at_random")
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Recipe:
     def __post_init__(self) -> None:
         if not re.fullmatch(r"\w[\w.-]*", self.name):
             raise ValueError(f"name={self.name!r} is not made of letters, digits and _ . - alone")
-        for name in SWITCHES:
+        for name in [f.name for f in dataclasses.fields(self) if f.type == "bool"]:
             if not isinstance(value := getattr(self, name), bool):
                 raise ValueError(f"{name}={value!r} is neither True nor False")
         checks.whole(1, batch_size=self.batch_size, epochs=self.epochs)
@@ -133,11 +133,6 @@ class Recipe:
         words = in_words(difference(self, changed)) or "no change"
         name = name or f"{self.name.removesuffix('_variant')}_variant"
         return dataclasses.replace(changed, name=name, title=title or f"{self.title}, {words}")
-
-
-def selected(share: float, n: int) -> int:
-    """How many of ``n`` images an epoch takes that selects a ``share`` of them."""
-    return max(1, round(share * n))
 
 
 def build_model(recipe: Recipe, seed: int = 0) -> nn.Module:

@@ -37,10 +37,10 @@ class Run:
     Yours in the place of the recipe's: ``model``, an ``nn.Module`` (copied, so that every fit
     starts from its weights) or a function that makes one, float ``[B, 1, 28, 28]`` to logits
     ``[B, 10]``; ``policy``, from albumentations or a function from uint8 pixels ``[B, 28, 28]`` to
-    as many, uint8 or float 0..255; ``schedule``, a function of the optimizer and the number of
-    updates that returns a ``torch.optim.lr_scheduler``, which advances after every update;
-    ``optimizer``, a function of the parameters. A wrong one is a ``ValueError``, here or in the
-    first batch.
+    as many, uint8 or float 0..255, where they are (on the training device); ``schedule``, a
+    function of the optimizer and the number of updates that returns a
+    ``torch.optim.lr_scheduler``, which advances after every update; ``optimizer``, a function of
+    the parameters. A wrong one is a ``ValueError``, here or in the first batch.
 
     With ``NOTEBOOK_SIZE=smoke`` in the environment, as under pytest, a run is cut to seconds.
     """

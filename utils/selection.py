@@ -15,10 +15,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from utils.loaders import MemoryLoader
-from utils.recipes import selected
 from utils.support import checks
 
 KEPT = 0.5  # of an image's earlier loss in its running one, which evens out the augmentation
+
+
+def selected(share: float, n: int) -> int:
+    """How many of ``n`` images an epoch takes that selects a ``share`` of them."""
+    return max(1, round(share * n))
 
 
 class SelectingLoader(MemoryLoader):

@@ -25,7 +25,7 @@ class Spoiling:
     ``Spoiling(share)(images)`` maps uint8 ``[B, 28, 28]`` to float pixels 0..255 of the same
     shape. Its random numbers are torch's global ones. Up to ``degrees`` either way, a share
     ``scale`` of the size and ``shift`` pixels; the others are the settings of the functions below.
-    Raises ``ValueError`` for other images, and a share outside 0..1.
+    Raises ``ValueError`` for other images, and a share outside 0 <= share < 1.
     """
 
     share: float

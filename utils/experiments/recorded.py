@@ -93,9 +93,11 @@ def beside(recipe: Recipe, folder: Path = FOLDER) -> dict[str, dict[str, str]]:
         columns[f"{len(runs)} recorded seeds (MNIST)"] = cells
     known = catalogue.EXPERIMENTS.get(recipe.name)
     if known and known.published and known.recipe == recipe:
-        train = known.published.train
-        columns[f"published ({known.published.source})"] = {
-            "train accuracy, last epoch": f"{train:.2f}" if train else "not said",
-            "test accuracy, best epoch": f"{known.published.test:.2f}",
+        text = known.published
+        which = "last" if text.epoch == "last" else "best"
+        columns[f"published ({text.source})"] = {
+            "train accuracy, last epoch": f"{text.train:.2f}" if text.train else "not said",
+            f"test accuracy, {which} epoch": f"{text.test:.2f}"
+            + ("" if text.epoch else ", epoch not said"),
         }
     return columns

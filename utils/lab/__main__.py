@@ -138,14 +138,11 @@ def compare(before, after):
 
 def beyond(names):
     """Count what recorded networks read of corrupted digits and of other people's."""
-    from utils import data
     from utils.experiments import catalogue
     from utils.lab.runs import beyond
+    from utils.lab.runs.job import images_of
 
-    digits = data.load("mnist")
-    if not digits.is_mnist:
-        raise ValueError(f"this is {digits.name}: what is measured are MNIST's test digits")
-    beyond.measure(names or catalogue.EXPERIMENTS, digits)
+    beyond.measure(names or catalogue.EXPERIMENTS, images_of("mnist"))
 
 
 def report():
@@ -181,9 +178,12 @@ def race(repeats, record):
     """Time whole runs in turns: the record and design A."""
     from utils import training
     from utils.lab.report import speed
+    from utils.lab.runs.job import images_of
     from utils.lab.timing import race, recorded
     from utils.support.files import write_json
 
+    if record:
+        images_of("mnist")  # no other set
     device = training.default_device()
     measured, path = race.measure(device, repeats or 3), recorded.race_path(device.type)
     path = path if record else Path("build") / path.name
@@ -210,14 +210,12 @@ def weights(recipes):
     """Save the weights of the recorded seed 0 of recipes, also as ONNX: weights frontier_8k."""
     from importlib.util import find_spec
 
-    import torch
-
     from utils.experiments import catalogue
     from utils.lab.runs import weights
     from utils.lab.runs.job import images_of
 
-    if torch.__version__ < (2, 6) or not find_spec("onnxscript"):
-        raise RuntimeError("this needs torch 2.6 and onnxscript: pip install -e '.[weights]'")
+    if not find_spec("onnxscript"):
+        raise RuntimeError("this needs onnxscript: pip install -e '.[weights]'")
     for recipe in [catalogue.recipe(name) for name in recipes]:
         print(*weights.make(recipe, images_of("mnist")), sep="\n")
 

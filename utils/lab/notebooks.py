@@ -68,8 +68,7 @@ class Client(NotebookClient):
         page, _ = HTMLExporter().from_notebook_node(self.nb)
         texts = {folder / self.path.name: nbformat.writes(self.nb) + "\n" for folder in folders}
         for path, text in (texts | {folders[0] / f"{self.path.stem}.html": page}).items():
-            with files.replacing(path) as temporary:
-                temporary.write_text(text, encoding="utf-8", newline="\n")
+            files.write_text(text, path)
         self.say("done" if error is None else f"FAILED, {type(error).__name__}: {error}")
 
 

@@ -186,7 +186,7 @@ def run(
         return history.test_accuracy[-1]
 
     with machine.cpu_threads(1):
-        found.optimize(objective, n_trials=trials)
+        found.optimize(objective, n_trials=trials, catch=(training.TrainingDiverged,))
     return found
 
 

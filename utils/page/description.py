@@ -79,12 +79,9 @@ class _Add(nn.Module):
 def _flat(module: nn.Module, place: str = "network") -> Iterator[tuple[nn.Module, str]]:
     """The layers in the order in which they are applied, each with its place by name."""
     if isinstance(module, layers.HiddenReLU):
-        convolutions = [layer for layer in module if isinstance(layer, nn.Conv2d)]
-        norms = [layer for layer in module if isinstance(layer, nn.BatchNorm2d)]
-        active = set(norms or convolutions[:-1])
         for name, layer in module.named_children():
             yield from _flat(layer, f"{place}.{name}")
-            if layer in active:
+            if layer in module.active():
                 yield nn.ReLU(), f"{place}.{name}"
     elif isinstance(module, nn.Sequential):
         kind = type(module)

@@ -61,16 +61,19 @@ def test_the_error_over_images_of_one_run_is_the_binomials():
 
 
 def test_seeds_and_images_by_hand():
-    """A two-way layout of 2 seeds and 3 images: mean squares 1/6, 3/6 and 1/6."""
-    found = intervals.over_seeds_and_images([[1, 1, 0], [1, 0, 0]])
-    assert found.mean == 50 and found.n == 2
+    """A two-way layout of 4 seeds and 3 images: mean squares 1/9, 1 and 1/9."""
+    found = intervals.over_seeds_and_images(2 * [[1, 1, 0], [1, 0, 0]])
+    assert found.mean == 50 and found.n == 4
     # seeds 2/3 and 1/3; images 1, 1/2, 0; nothing rests but ±1/6, ±1/6, ±1/3
-    seeds, images, rest = 3 * 2 * (1 / 6) ** 2 / 1, 2 * 2 * 0.25 / 2, 2 * (1 / 6) / 2 / 1
-    rest = (4 * (1 / 6) ** 2 + 2 * (1 / 3) ** 2) / 2
-    total = seeds + images - rest
-    assert found.error == pytest.approx(100 * (total / 6) ** 0.5)
-    shares = seeds**2 / 1 + images**2 / 2 + rest**2 / 2
-    assert found.freedom == pytest.approx(total**2 / shares)
+    assert found.error == pytest.approx(100 * ((1 / 9 + 1 - 1 / 9) / 12) ** 0.5)
+    assert found.freedom == pytest.approx(1 / ((1 / 9) ** 2 / 3 + 1 / 2 + (1 / 9) ** 2 / 6))
+
+
+def test_both_sources_together_never_say_more_than_one_of_them():
+    """Of 2 seeds, Satterthwaite's degrees of freedom would hide how little two can say."""
+    scores = [[1, 1, 0], [1, 0, 0]]
+    found, seeds = intervals.over_seeds_and_images(scores), estimate([200 / 3, 100 / 3])
+    assert (found.low, found.high) == pytest.approx((seeds.low, seeds.high))
 
 
 def test_of_one_kind_of_spread_only_that_is_left():

@@ -37,10 +37,12 @@ def repository(tmp_path, monkeypatch):
     return commit
 
 
-def choose(tmp_path, recipe=NEW):
-    path = tmp_path / "choices" / "new" / f"{recipe_hash(recipe)}-seed-0.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("{}", encoding="utf-8")
+def choose(tmp_path, recipe=NEW, splits=("", "-split-2")):
+    folder = tmp_path / "choices" / "new"
+    folder.mkdir(parents=True, exist_ok=True)
+    for split in splits:
+        path = folder / f"{recipe_hash(recipe)}{split}-seed-0.json"
+        path.write_text("{}", encoding="utf-8")
 
 
 def test_a_recipe_is_frozen_on_committed_evidence_alone(repository, tmp_path):
@@ -49,13 +51,16 @@ def test_a_recipe_is_frozen_on_committed_evidence_alone(repository, tmp_path):
         protocol.NotFrozen, match=r"no validation run of new as it is: .*choose new"
     ):
         protocol.freeze(experiment)
+    choose(tmp_path, splits=[""])
+    with pytest.raises(protocol.NotFrozen, match=r"not confirmed on the second split: .*split 2"):
+        protocol.freeze(experiment)
     choose(tmp_path)
-    with pytest.raises(protocol.NotFrozen, match=r"commit choices/new/.*-seed-0\.json first"):
+    with pytest.raises(protocol.NotFrozen, match=r"commit choices/new/.*-seed-0\.json, .* first"):
         protocol.freeze(experiment)
     repository()
     path = protocol.freeze(experiment)
     frozen = json.loads(path.read_text(encoding="utf-8"))
-    assert frozen["recipe_hash"] == recipe_hash(NEW) and len(frozen["runs"]) == 1
+    assert frozen["recipe_hash"] == recipe_hash(NEW) and len(frozen["runs"]) == 2
 
 
 def test_a_test_run_needs_a_commit_with_the_freeze_and_its_evidence(repository, tmp_path):

@@ -147,8 +147,17 @@ def severity_picture(recipes: Sequence[Recipe] = STEPS) -> Figure:
         cell.get_legend().remove()
     axes.flat[-1].axis("off")
     axes.flat[-1].legend(handles, labels, frameon=False, loc="center")
-    finding = "What is still read of digits turned, moved, scaled, made noisy, thinner or thicker"
-    return plot_style.title(figure, f"{finding}\n(mean and standard deviation over seeds)")
+    finding = f"{_furthest_apart(table)}\n(mean and standard deviation over seeds)"
+    return plot_style.title(figure, finding)
+
+
+def _furthest_apart(table: pd.DataFrame) -> str:
+    """Where two recipes differ most, and what each reads there, in a line."""
+    means = table.groupby(["family", "value", "label"]).accuracy.mean().unstack()
+    name, value = (means.max(axis=1) - means.min(axis=1)).idxmax()
+    there = means.loc[name, value]
+    ends = [f"{there[which]:.0f} % ({which})" for which in (there.idxmax(), there.idxmin())]
+    return f"Furthest apart at {name} {value:g}: {' against '.join(ends)} are read"
 
 
 def picture(recipes: Iterable[Recipe] = STEPS) -> Figure:

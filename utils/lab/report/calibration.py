@@ -60,6 +60,7 @@ def reliability_picture(recipes: Sequence[Recipe] = STEPS) -> Figure:
     if not found:
         return nothing()
     figure, axes = plot_style.figure(1, 2, height=5.6, sharey=True)
+    worst = (0.0, "")
     for cell, (kind, name) in zip(
         axes,
         {"clean": "clean digits", "corruption": "the fifteen corruptions"}.items(),
@@ -71,6 +72,7 @@ def reliability_picture(recipes: Sequence[Recipe] = STEPS) -> Figure:
             answers, right, probability = np.sum(list(by_seed.values()), axis=0)
             shown = answers >= 20  # of fewer, the share says little
             error = np.mean([calibration_error(counts) for counts in by_seed.values()])
+            worst = max(worst, (error, label(recipe)))
             share = 100 / answers[shown]
             text = f"{label(recipe)}: {error:.1f}"
             line = (probability[shown] * share, right[shown] * share)
@@ -79,5 +81,6 @@ def reliability_picture(recipes: Sequence[Recipe] = STEPS) -> Figure:
         below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.16)}
         cell.legend(title="calibration error in %", frameon=False, fontsize=8.5, **below)
     axes[0].set_ylabel("answers that are right in %")
-    finding = "Below the dashed line a network is surer than it is right"
-    return plot_style.title(figure, f"{finding} (bins of 20 answers or more)")
+    finding = "Below the dashed line a network is surer than it is right, most of all"
+    finding += f"\n{worst[1]} on corrupted digits, by {worst[0]:.0f} points (bins of 20 or more)"
+    return plot_style.title(figure, finding)

@@ -23,6 +23,7 @@ from utils.support.tables import Table
 EARLIER = validation.FOLDER / "earlier"
 EARLIER_BASE = "b88d1b6f7917"
 AS_HELD = "(what the others change)"
+NOT_TESTED = "never tested"
 LAST = 5  # the judge averages over a fifth of the epochs: at a constant rate one is too noisy
 
 
@@ -31,7 +32,8 @@ def frame(names: Iterable[str] | None = None) -> pd.DataFrame:
 
     Columns: ``recipe``; ``tried``, what the candidate changes of it, in words; ``seed``;
     ``split``, 1 or 2, whose images are disjoint; ``accuracy`` on the held-out images in per cent,
-    see ``judged``; ``before``, whether the run ended before the recipe's first test run;
+    see ``judged``; ``before``, whether the run ended before the recipe's first test run, ``None``
+    where there is none;
     ``corrupted``, see ``corrupted_error``.
     """
     rows = []
@@ -46,7 +48,7 @@ def frame(names: Iterable[str] | None = None) -> pd.DataFrame:
                 alike = {"channels_last": recipe.channels_last}
                 changed = changed_settings(recipe.settings(), result["recipe"] | alike)
                 tried = changed or validation.AS_CHOSEN
-                before = tested is None or result["finished"] < tested
+                before = None if tested is None else result["finished"] < tested
                 row = (name, tried, result["seed"], split, judged(result), before)
                 rows.append((*row, corrupted_error(result)))
     columns = ["recipe", "tried", "seed", "split", "accuracy", "before", "corrupted"]
@@ -92,7 +94,8 @@ def table(names: Iterable[str] | None = None) -> Table:
         for (tried, split), runs in found.groupby(["tried", "split"]):
             what = tried if split == 1 else f"{tried} (second split)"
             rows.append([name, what, summary(runs.accuracy), in_a_row(runs.accuracy)])
-            rows[-1].append(f"{runs.before.sum()} of {len(runs)}")
+            tested = runs.before.notna().all()
+            rows[-1].append(f"{runs.before.sum()} of {len(runs)}" if tested else NOT_TESTED)
             errors.append(summary(counted) if len(counted := runs.corrupted.dropna()) else "")
     columns = ["recipe", "tried", "validation accuracy", "seed by seed", "before the first test"]
     if any(errors):

@@ -45,9 +45,6 @@ def table() -> Table:
     """Each network of few bytes: its file, what its whole numbers read, and what was aimed at."""
     limits = {recipe: limit for limit, recipe in BYTES.items()}
 
-    def ends(recipe: Recipe) -> str:
-        return paired.in_a_row(read(recipe).agg(["min", "max"]))
-
     return tabulate(
         limits,
         ("bytes at most", lambda recipe: f"{limits[recipe]:,}"),
@@ -56,7 +53,7 @@ def table() -> Table:
         ("network", lambda recipe: f"`{recipe.stages}`"),
         *("parameters", "million MACs"),
         ("whole numbers, last epoch", with_seeds),
-        ("lowest, highest", ends),
+        ("lowest, highest", lambda recipe: paired.ends(read(recipe))),
         ("with activations in floats", lambda recipe: f"{paired.last(recipe).mean():.3f}"),
         ("at least, at 1 %", at_least),
     )
@@ -81,7 +78,7 @@ def at_least(recipe: Recipe) -> str:
 
 
 def is_shown(recipe: Recipe) -> bool:
-    return found(recipe).p_at_least(catalogue.get(recipe.name).target) < CLAIM
+    return found(recipe).shows(catalogue.get(recipe.name).target, CLAIM)
 
 
 def elsewhere() -> pd.DataFrame:
@@ -92,15 +89,7 @@ def elsewhere() -> pd.DataFrame:
 def published() -> Table:
     """What others wrote of networks of few bytes."""
     found = elsewhere()
-    links = found.source.str.replace(r"^(https://github.com/(.*))", r"[\2](\1)", regex=True)
-    shown = {
-        "bytes": found.bytes.map("{:,}".format),
-        "accuracy": found.accuracy.map("{:.2f}".format),
-        "source": links,
-        "where": found["where"],
-        "its epoch": found.protocol,
-    }
-    return Table(list(shown), pd.DataFrame(shown).to_numpy().tolist())
+    return frontier.listed(found, {"bytes": found.bytes.map("{:,}".format)})
 
 
 def picture() -> Figure:

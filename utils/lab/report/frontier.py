@@ -55,16 +55,13 @@ def table() -> Table:
     """The most accurate network of each size that was found, beside what was set for it."""
     limits = {recipe: limit for limit, recipe in FRONTIER.items()}
 
-    def ends(recipe: Recipe) -> str:
-        return paired.in_a_row(last(recipe).agg(["min", "max"]))
-
     made = tabulate(
         limits,
         ("fewer than", lambda recipe: f"{limits[recipe]:,}"),
         ("network", lambda recipe: f"`{recipe.stages}`"),
         *(*_own(), "parameters", "million MACs"),
         ("last epoch", partial(mean_std, digits=3)),
-        ("lowest, highest", ends),
+        ("lowest, highest", lambda recipe: paired.ends(last(recipe))),
         DELTA_BEFORE,
         ("target", lambda recipe: f"≥ {target(recipe):.2f}"),
         ("shown", lambda recipe: verdict(estimate(last(recipe)), target(recipe))),
@@ -152,17 +149,18 @@ def ablation() -> Table:
 def published() -> Table:
     """What others wrote of single runs, beside the line from mean to mean of ours."""
     found = elsewhere()
-    links = found.source.str.replace(r"^(https://github.com/(.*))", r"[\2](\1)", regex=True)
     above = found.accuracy - line(found.parameters)
-    shown = {
-        "parameters": found.parameters.map("{:,}".format),
-        "accuracy": found.accuracy.map("{:.2f}".format),
-        "less our line": above.map("{:+.2f}".format).where(above.notna(), ""),
-        "source": links,
-        "where": found["where"],
-        "its epoch": found.protocol,
-        "doubt": found.doubt,
-    }
+    less = {"less our line": above.map("{:+.2f}".format).where(above.notna(), "")}
+    sizes = {"parameters": found.parameters.map("{:,}".format)}
+    return listed(found, sizes, less, {"doubt": found.doubt})
+
+
+def listed(found: pd.DataFrame, size: dict, beside: dict | None = None, at_end: dict | None = None):
+    """A ``Table`` of others' texts: ``size``, accuracy, ``beside``, the source, ``at_end``."""
+    links = found.source.str.replace(r"^(https://github.com/(.*))", r"[\2](\1)", regex=True)
+    shown = size | {"accuracy": found.accuracy.map("{:.2f}".format)} | (beside or {})
+    shown |= {"source": links, "where": found["where"], "its epoch": found.protocol}
+    shown |= at_end or {}
     return Table(list(shown), pd.DataFrame(shown).to_numpy().tolist())
 
 
@@ -229,8 +227,14 @@ def panel(axes: Axes) -> None:
 
 def smallest() -> Recipe | None:
     """The smallest of them whose mean is shown to be ``ENOUGH``; ``None`` where none is."""
-    shown = (recipe for recipe in FRONTIER.values() if enough(recipe).startswith("yes"))
+    shown = (r for r in FRONTIER.values() if estimate(last(r)).shows(ENOUGH, CLAIM))
     return min(shown, key=parameters, default=None)
+
+
+def targets_shown() -> str:
+    """How many of the targets are shown, in words."""
+    shown = sum(estimate(last(recipe)).shows(target(recipe)) for recipe in FRONTIER.values())
+    return f"Each size had a target of its own: {shown} of {len(FRONTIER)} are shown."
 
 
 def finding() -> str:

@@ -19,7 +19,6 @@ from utils.lab.report import intervals
 from utils.lab.runs import results
 from utils.lab.timing import recorded
 from utils.recipes import Recipe, build_model, formatted
-from utils.support.seeds import seeded
 from utils.support.tables import Table
 
 NAMED_PAIRS = ((4, 9), (2, 5), (8, 9), (1, 7), (1, 2))  # often confused, says B's analysis
@@ -81,11 +80,21 @@ def peeked(recipe: Recipe) -> str:
     least = published(recipe).test
     ours = last(recipe) if published(recipe).epoch == "last" else best_epochs(recipe)
     reached = int((ours.round(4) >= least).sum())
-    return f"{reached} of {len(ours)} ({intervals.chance_of(ours, least):.0%})"
+    return f"{reached} of {len(ours)} ({_share(intervals.chance_of(ours, least))})"
+
+
+def _share(chance: float) -> str:
+    """Of an estimate, never all or nothing."""
+    return ">99%" if chance > 0.995 else "<1%" if chance < 0.005 else f"{chance:.0%}"
 
 
 def in_a_row(values: Iterable[float]) -> str:
     return ", ".join(f"{value:.2f}" for value in values)
+
+
+def ends(values: pd.Series) -> str:
+    """The lowest and the highest of them."""
+    return in_a_row(values.agg(["min", "max"]))
 
 
 COLUMNS: dict[str, Callable[[Recipe], object]] = {
@@ -122,8 +131,7 @@ def share_start(before: Recipe, after: Recipe) -> bool:
     """Whether runs of one seed start from the same weights; the order of images is the seed's."""
     drawn = []
     for recipe in (before, after):
-        with seeded(0):
-            weights = build_model(recipe).parameters()
+        weights = build_model(recipe).parameters()
         # A batch norm's are no draws, and may be there or not.
         drawn.append([w for w in weights if w.dim() > 1])
     return len(drawn[0]) == len(drawn[1]) and all(map(torch.equal, *drawn))

@@ -40,28 +40,26 @@ def write(recipe: Recipe, race: dict, folder: Path = FOLDER) -> Path:
         )
     date = max(run["finished"] for run in runs.values())[:10]
     path = folder / f"{date}-{recipe.name}"
-    if path.exists():
+    if (path / "record.json").exists():
         raise ValueError(f"{path} is written already: a record does not change")
     reached = estimate([run["test_accuracy_last"] for run in runs.values()])
+    record = {
+        "name": recipe.name,
+        "title": recipe.title,
+        "date": date,
+        "recipe": switched_on(recipe.settings()),
+        "parameters": models.count_parameters(build_model(recipe)),
+        "seeds": len(runs),
+        "mean": round(reached.mean, 4),
+        "deviation": round(reached.std, 4),
+        f"p of a mean below {LEAST:.2f}": reached.p_at_least(LEAST),
+        "commits": sorted({run["git_commit"] for run in runs.values()}),
+        "machines": sorted({run["machine"] for run in runs.values()}),
+        "entrant": entrant,
+        "race": {key: race[key] for key in ("machine", "threads", "git_commit", "race")},
+    }
     write_text(_log(runs), path / "log.csv")
-    write_json(
-        {
-            "name": recipe.name,
-            "title": recipe.title,
-            "date": date,
-            "recipe": switched_on(recipe.settings()),
-            "parameters": models.count_parameters(build_model(recipe)),
-            "seeds": len(runs),
-            "mean": round(reached.mean, 4),
-            "deviation": round(reached.std, 4),
-            f"p of a mean below {LEAST:.2f}": reached.p_at_least(LEAST),
-            "commits": sorted({run["git_commit"] for run in runs.values()}),
-            "machines": sorted({run["machine"] for run in runs.values()}),
-            "entrant": entrant,
-            "race": {key: race[key] for key in ("machine", "threads", "git_commit", "race")},
-        },
-        path / "record.json",
-    )
+    write_json(record, path / "record.json")
     return path
 
 

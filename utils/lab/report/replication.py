@@ -1,31 +1,53 @@
-"""What became of each mean when all runs were made again: the same recipes, other seeds as well.
+"""What became of each mean when runs were made again: the same recipes and the same seeds.
 
 The first records were made by many commits, as the course grew, on one machine; the second by one
-commit on another. Nothing was tuned in between, so the differences are a replication.
+commit on another. Nothing was tuned in between, so the differences are a replication: of code and
+processor, not of the draw of seeds.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pandas as pd
 
 from utils.experiments import catalogue
-from utils.lab.report.intervals import Difference, estimate, mean_std, welch
-from utils.lab.report.paired import noted
+from utils.experiments.steps import STEPS
+from utils.lab.report.intervals import Difference, estimate, mean_std
+from utils.lab.report.paired import difference, noted
 from utils.lab.runs import protocol, results
 from utils.support.tables import Table
 
 
 def table() -> Table:
     """First and second means of every recipe whose runs have been made again."""
-    rows, reported = [], set(catalogue.reported())
-    for name, first in protocol.first_records().items():
-        if name not in reported:
-            continue
-        runs = results.reported(name)
-        if runs[0]["machine"] == first["machine"]:
-            continue
-        old, new = pd.Series(first["last"]), results.last_accuracies(name)
+    rows = []
+    for name in _made_again():
+        old, new = first(name), results.last_accuracies(name)
         sides = [f"{mean_std(estimate(side), 3)} ({len(side)})" for side in (old, new)]
-        rows.append([catalogue.recipe(name).title, *sides, Difference(welch(old, new))])
-    columns = ["recipe", "first records", "made again", "difference [95 % interval]"]
+        rows.append([catalogue.recipe(name).title, *sides, Difference(difference(old, new))])
+    columns = ["recipe", "first records", "made again", "difference by seed [95 % interval]"]
     return noted(Table(columns, rows))
+
+
+def gains() -> Table:
+    """What each step brings, in the first records and in those made again, over seeds alone."""
+    rows, again = [], _made_again()
+    for pair in pairwise(step.name for step in STEPS):
+        if {*pair} <= {*again}:
+            gained = [difference(*map(read, pair)) for read in (first, results.last_accuracies)]
+            rows.append([catalogue.recipe(pair[1]).title, *map(Difference, gained)])
+    columns = ["gain [95 %, seeds]", "first records", "made again"]
+    return Table(columns, rows)
+
+
+def first(name: str) -> pd.Series:
+    """Last accuracies of the first records, in per cent, by seed."""
+    return pd.Series(protocol.first_records()[name]["last"]).rename(index=int)
+
+
+def _made_again() -> list[str]:
+    """Names of the reported recipes whose runs give other numbers now than the first ones did."""
+    reported = set(catalogue.reported())
+    names = [name for name in protocol.first_records() if name in reported]
+    return [name for name in names if difference(first(name), results.last_accuracies(name)).std]

@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from utils import data, plot_style, plots, recipes
+from utils import plot_style, plots, recipes
 from utils.experiments import catalogue
 from utils.experiments.steps import STEPS, previous
 from utils.history import Mistakes
 from utils.lab.report import intervals, paired, pictures
 from utils.lab.report.paired import gap, last, mean_std, noted, published, tabulate
 from utils.lab.runs import results
+from utils.lab.runs.job import images_of
 from utils.plot_style import BLUE, ORANGE, RED
 from utils.recipes import Recipe, formatted, in_words, switched_on
 from utils.support.tables import Table
@@ -182,10 +183,9 @@ def curves_picture() -> Figure:
 
 def mistakes_picture() -> Figure:
     """The test images that every seed of the best step gets wrong."""
-    images, (mistakes, ever) = data.load("mnist"), always_wrong()
-    if not images.is_mnist:
-        raise ValueError(f"this is {images.name}: the recorded mistakes are MNIST's")
-    finding = f"{len(mistakes)} digits that all five seeds get wrong, of {ever} that any does"
+    images, (mistakes, ever) = images_of("mnist"), always_wrong()
+    seeds = len(last(BEST))
+    finding = f"{len(mistakes)} digits that all {seeds} seeds get wrong, of {ever} that any does"
     return plots.misclassified(images.test_images, mistakes, images.name, finding, rows=2)
 
 

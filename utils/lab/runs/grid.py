@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from utils.experiments import catalogue
 from utils.experiments.recorded import path_of, read_sealed
-from utils.lab.runs import executors, fingerprint, protocol, results
+from utils.lab.runs import executors, fingerprint, networks, protocol, results
 from utils.lab.runs.job import TOPIC, Job, images_of, make
 from utils.lab.runs.progress import Progress
 from utils.smoke import smaller
@@ -44,9 +44,10 @@ def run(
     ``RuntimeError``, with each reason, where runs failed.
     """
     folder = Path(folder)
-    if smoke and folder.resolve() == results.FOLDER:
+    reported = folder.resolve() == results.FOLDER.resolve()
+    if smoke and reported:
         raise ValueError(f"smoke runs do not belong in {folder}: name another folder")
-    if device != "cpu" and folder.resolve() == results.FOLDER:
+    if device != "cpu" and reported:
         raise ValueError(f"what is reported is made on the CPU: for {device} name another folder")
     if (drafts := {n for n in names if catalogue.get(n).draft}) and not smoke:
         raise ValueError(
@@ -54,7 +55,7 @@ def run(
             "its recipe is final and stands in catalogue.EXPERIMENTS"
         )
     recipes = [catalogue.recipe(name) for name in names]
-    if folder.resolve() == results.FOLDER:
+    if reported:
         protocol.check_frozen(recipes)
     recipes = [smaller(recipe) for recipe in recipes] if smoke else recipes
     images = "smoke" if smoke else "mnist"
@@ -148,7 +149,7 @@ class _Records:
             lock.release()
             return False
         self._locks[job] = lock
-        for path in (job.path, job.status):
+        for path in (job.path, networks.path_of(job.path), job.status):
             sweep(path)
         return True
 

@@ -81,7 +81,7 @@ def measured(name: str, folder: Path = FOLDER, runs: Path = recorded.FOLDER) -> 
         path_of_run = kept.get(int(seed))
         if path_of_run is None or read_sealed(path_of_run).get("network") != run["network"]:
             raise BadResult(f"{path}: stale, seed {seed} was recorded anew since: {again}")
-    reported = range(max(experiment.seeds, len(results.SEEDS)))
+    reported = results.reported_seeds(experiment)
     return {int(seed): run for seed, run in found["runs"].items() if int(seed) in reported}
 
 

@@ -51,7 +51,7 @@ def first_test(recipe: Recipe) -> str | None:
 def freeze(experiment: Experiment) -> Path:
     """Write the freeze of ``experiment``; ``NotFrozen`` where it is too late or too early for it.
 
-    Its validation runs must be committed, none may be missing, and there must be no test run.
+    Its validation runs must be committed, on both splits as it is, and there must be no test run.
     """
     recipe = experiment.recipe
     if when := first_test(recipe):
@@ -62,6 +62,9 @@ def freeze(experiment: Experiment) -> Path:
         raise NotFrozen(
             f"no validation run of {recipe.name} as it is: python -m utils.lab choose {recipe.name}"
         )
+    if not any("-split-2-" in run.name for run in chosen):
+        remedy = f"python -m utils.lab choose {recipe.name} --split 2"
+        raise NotFrozen(f"{recipe.name} is not confirmed on the second split: {remedy}")
     listed = [run.relative_to(ROOT).as_posix() for run in runs]
     if loose := [name for name in listed if not _committed("HEAD", name)]:
         raise NotFrozen(f"commit {', '.join(loose)} first: the evidence comes before the freeze")

@@ -26,7 +26,10 @@ def drawn(name: str | None = None, seed: int | None = None) -> tuple[Recipe, int
     year, week, _ = datetime.date.today().isocalendar()
     draw = random.Random(f"{year}-{week}")
     recipe = catalogue.recipe(name or draw.choice(sorted(catalogue.reported())))
-    seeds = sorted(results.recorded(recipe))
+    if not (seeds := sorted(results.recorded(recipe))):
+        raise ValueError(
+            f"{recipe.name} has no recorded run: python -m utils.lab run {recipe.name}"
+        )
     if seed is None:
         seed = draw.choice(seeds)
     if seed not in seeds:

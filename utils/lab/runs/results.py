@@ -15,6 +15,7 @@ import pandas as pd
 
 from utils import data
 from utils.experiments import catalogue
+from utils.experiments.record import Experiment
 from utils.experiments.recorded import FOLDER, BadResult, read_sealed, seal, seeds_of
 from utils.history import History, Mistakes
 from utils.lab.runs import fingerprint, networks
@@ -26,7 +27,7 @@ SAMPLES = (60_000, 10_000)  # what a reported run trains and is tested on
 KEYS = {
     "format", "recipe", "recipe_hash", "seed", "data", "data_md5", "history",
     "train_accuracy_clean", "test_accuracy_last", "test_accuracy_best", "misclassified", "seconds",
-    "versions", "machine", "device", "threads", "git_commit", "fingerprint", "sha256",
+    "finished", "versions", "machine", "device", "threads", "git_commit", "fingerprint", "sha256",
 }  # fmt: skip
 
 
@@ -146,13 +147,17 @@ def reported(name: str, folder: Path = FOLDER) -> list[dict]:
     """
     experiment = catalogue.get(name)
     found = recorded(experiment.recipe, folder)
-    first, last = experiment.first, experiment.first + experiment.seeds - 1
-    if missing := [seed for seed in range(first, last + 1) if seed not in found]:
-        remedy = f"python -m utils.lab run {name} --seeds {first}-{last}"
+    asked = range(experiment.first, experiment.first + experiment.seeds)
+    if missing := [seed for seed in asked if seed not in found]:
+        remedy = f"python -m utils.lab run {name} --seeds {asked[0]}-{asked[-1]}"
         remedy = "it is a draft, judged on validation only" if experiment.draft else remedy
         raise BadResult(f"{name} lacks seeds {missing}: {remedy}")
-    seeds = range(first, max(last + 1, first + len(SEEDS)))
-    return [found[seed] for seed in seeds if seed in found]
+    return [found[seed] for seed in reported_seeds(experiment) if seed in found]
+
+
+def reported_seeds(experiment: Experiment) -> range:
+    """The seeds that may be reported: as many as are asked for, at least as ``SEEDS``."""
+    return range(experiment.first, experiment.first + max(experiment.seeds, len(SEEDS)))
 
 
 def history_of(result: dict) -> History:

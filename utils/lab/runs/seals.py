@@ -25,6 +25,8 @@ def audit(images: data.ImageSet | None = None) -> list[str]:
     commits = _known_commits(run["git_commit"] for by in recorded.values() for run in by.values())
     for name, runs in recorded.items():
         histories: dict[str, int] = {}
+        named = {run["git_commit"] for run in runs.values()} if commits else ()
+        refused = {commit: _commit(commit, known[name], commits) for commit in named}
         for seed, run in runs.items():
             what = f"{name} seed {seed}"
             numbers = {key: run["history"][key] for key in run["history"] if key != "seconds"}
@@ -33,7 +35,7 @@ def audit(images: data.ImageSet | None = None) -> list[str]:
                 reasons.append(f"{what} has the history of seed {twin}: one run, filed twice")
             if images is not None and (why := _other_labels(run, images)):
                 reasons.append(f"{what}: {why}")
-            if commits and (why := _commit(run["git_commit"], known[name], commits)):
+            if why := refused.get(run["git_commit"]):
                 reasons.append(f"{what}: {why}")
     return reasons
 

@@ -33,7 +33,7 @@ TORCH_FLOOR, FLOOR = "floor of the usual layers", "floor"
 
 # Keys of race.json: who races, and with which recipe.
 BASELINE, COURSE = "design A, usual version", "design A, ours"
-RECORD, HARD = "the record", "hard digits again"
+RECORD, HARD = "the record", "hard digits, 6 epochs"
 ENTRANTS = {BASELINE: DESIGN_A, COURSE: DESIGN_A, RECORD: SPEEDRUN, HARD: FASTER}
 
 MOST_OVER_FLOOR = {PLAIN: 3, AUGMENTED: 10}  # per cent: the targets for loading
