@@ -147,8 +147,9 @@ def test_the_finding_of_the_page_says_what_augmentation_brings(write):
     assert "spoiled" not in robust.finding()
     write(ROBUST, {"clean": 995}, {"clean": 995})
     assert robust.finding().endswith(
-        "A network of 9,824 parameters that trained on spoiled digits reads 90 % of the corrupted "
-        "ones, and 99.50 ± 0.00 % of the clean ones."
+        "A network of 9,824 parameters that trained on spoiled digits, and was chosen under eight "
+        "of the fifteen, reads 90.00 ± 0.00 % of the corrupted ones, and 99.50 ± 0.00 % of the "
+        "clean ones (2 trainings)."
     )
 
 
