@@ -39,6 +39,7 @@ from utils.lab.timing import recorded
 from utils.recipes import build_model
 from utils.support.files import write_text
 from utils.support.paths import ROOT
+from utils.support.tables import Table
 
 README, RESULTS = ROOT / "README.md", ROOT / "RESULTS.md"
 TEMPLATE = Path(__file__).with_name("RESULTS.template.md")  # the words around RESULTS' tables
@@ -107,7 +108,8 @@ def machine() -> str:
 
 def readme_sections() -> dict[str, str]:
     """Everything between the README's markers, by name."""
-    return {"findings": findings(), "experiments": str(steps.short())}
+    unbroken = re.sub(r"(\[[-+]\S+,) (?=[-+])", "\\1\u00a0", str(steps.short()))
+    return {"findings": findings(), "experiments": unbroken}
 
 
 def results_sections() -> dict[str, str]:
@@ -133,9 +135,9 @@ def results_sections() -> dict[str, str]:
         "bytes": few_bytes.short(),
         "bytes-published": few_bytes.published(),
         "beyond": beyond.by_corruption((*STEPS, ROBUST)),
-        "beyond-errors": beyond.errors(),
+        "beyond-errors": without_parameters(beyond.errors()),
         "beyond-gains": beyond.gains(),
-        "beyond-robust": robust.against(),
+        "beyond-robust": without_parameters(robust.against()),
         "summary": f"```text\n{models.summary(model)}\n```",
         "receptive-field": receptive_field.table(model).only(*FIELD),
         "training-log": results.history_of(first_run).table().only(*LOG),
@@ -149,6 +151,11 @@ def results_sections() -> dict[str, str]:
         "machine": machine(),
     }
     return {name: str(section) for name, section in made.items()}
+
+
+def without_parameters(table: Table) -> Table:
+    """What a page has room for of a table whose networks' sizes stand elsewhere."""
+    return table.only(*(column for column in table.columns if column != "parameters"))
 
 
 def contents(template: str) -> str:
