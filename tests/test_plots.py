@@ -118,7 +118,10 @@ def test_one_digit_is_enough(digits):
     ("spoil", "message"),
     [
         (lambda x: x / 255, r"pixels run from 0 to 1, expected pixels 0..255"),
-        (lambda x: (x / 255 - 0.13) / 0.31, r"pixels run from -0.419355 to 2.80645, expected pixels 0..255"),
+        (
+            lambda x: (x / 255 - 0.13) / 0.31,
+            r"pixels run from -0.419355 to 2.80645",
+        ),
         (lambda x: x[:, None], r"the image is \[1, 28, 28\], expected \[28, 28\]"),
     ],
 )

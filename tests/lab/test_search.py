@@ -26,20 +26,19 @@ def short(monkeypatch):
 BASE = Recipe("x", "x", model="plain", stages="4", head="mean", batch_norm=True)
 
 
-@pytest.mark.parametrize("style", search.STYLES)
-def test_stages_are_as_wide_as_their_limit_allows(style):
-    found = search.widest(BASE, LIMIT, lambda width: search.squeezed(width, 2, 1.6, 2, style))
+def test_stages_are_as_wide_as_their_limit_allows():
+    found = search.widest(BASE, LIMIT, lambda width: search.squeezed(width, 2, 1.6, 2))
     assert LIMIT * 0.8 < models.count_parameters(build_model(found)) <= LIMIT
 
 
 def test_a_squeeze_is_written_as_design_e():
-    assert search.squeezed(8, 2.0, 2.0, 2.5, "plain") == "8-16/8k1-12-16-20"
-    assert search.squeezed(6, 1.5, 1.0, 1.0, "separable") == "6-9/9k1-9d-9d-9d"
+    assert search.squeezed(8, 2.0, 2.0, 2.5) == "8-16/8k1-12-16-20"
+    assert search.squeezed(6, 1.5, 1.0, 1.0) == "6-9/9k1-9-9-9"
 
 
 def test_a_limit_that_nothing_fits_is_pruned():
     with pytest.raises(optuna.TrialPruned, match="nothing of this shape has at most 100"):
-        search.widest(BASE, 100, lambda width: search.squeezed(width, 3, 1, 3, "plain"))
+        search.widest(BASE, 100, lambda width: search.squeezed(width, 3, 1, 3))
 
 
 @pytest.mark.parametrize("half", [False, True])
@@ -67,8 +66,10 @@ def test_a_study_goes_on_where_it_stopped(few, short, tmp_path):
     before = search.run(LIMIT, 2, 1, few, tmp_path).get_trials()
     again = search.run(LIMIT, 1, 1, few, tmp_path)
     assert len(before) == 2 and len(again.trials) == 3
-    assert again.trials[0].params == before[0].params == search.first(LIMIT)
-    assert search.first(LIMIT) not in [trial.params for trial in again.trials[1:]]
+    known = search.first(LIMIT)
+    assert again.trials[0].params == before[0].params == known
+    assert before[1].params == known | {"hardest half": True}
+    assert known not in [trial.params for trial in again.trials[1:]]
     assert [trial.number for trial in again.trials] == [0, 1, 2]
     for trial in search.finished(again):
         assert trial.user_attrs["parameters"] <= LIMIT
