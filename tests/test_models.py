@@ -236,7 +236,7 @@ def test_a_bias_an_activation_and_the_largest_value_are_what_they_say():
         ({"stages": "8", "activation": "rely"}, "did you mean 'relu'"),
         ({"stages": ""}, "'' is not like 16 or 16k5s2"),
         ({"stages": "8-x"}, "'x' is not like 16 or 16k5s2"),
-        ({"stages": "8-0"}, "a size in '0' is not within"),
+        ({"stages": "8-0"}, "in .0. channels are not within"),
         ({"stages": "8/8/8/8", "unpadded": True}, "leave no map after 8 channels"),
         ({"head": "means"}, "did you mean 'mean'"),
     ],

@@ -215,6 +215,17 @@ def test_compare_takes_pieces_for_the_second(few):
         compare(SHORT, SHORT, few, seeds=1)
 
 
+def test_each_seed_of_compare_draws_the_weights_of_a_network(few, monkeypatch):
+    starts, original = [], Run.fit
+    monkeypatch.setattr(
+        Run, "fit", lambda run, **options: starts.append(run.model) or original(run, **options)
+    )
+    network = net()
+    compare(SHORT, SHORT, few, seeds=2, device="cpu", verbose=False, model=network)
+    first, second = ([w.clone() for w in start.parameters()] for start in starts[1::2])
+    assert not any(torch.equal(a, b) for a, b in zip(first, second, strict=True) if a.dim() > 1)
+
+
 def test_an_interrupt_ends_compare_at_once_and_keeps_the_finished_seeds(few, monkeypatch):
     trained = []
     original = Run.fit

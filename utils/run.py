@@ -6,6 +6,7 @@ and ``optimizer``. ``compare`` says whether a change is an improvement, on a val
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from statistics import mean, stdev
 
@@ -154,12 +155,15 @@ def compare(
 
     Both are judged by the last epoch on images held out of the training images, so the test set
     plays no part. ``own`` are pieces of yours for the second, as ``Run`` takes them:
-    ``compare(recipe, recipe, digits, model=my_network)``. The last row has the means and the 95 %
+    ``compare(recipe, recipe, digits, model=my_network)``; of a network the layers are taken, and
+    each seed draws their weights. The last row has the means and the 95 %
     interval of the difference, paired by seed, in points. An interrupt keeps the finished seeds.
     """
     checks.whole(2, seeds=seeds)
     split = data.validation_split(images)
     title = other.title + (f", own {', '.join(own)}" if own else "")
+    if isinstance(network := own.get("model"), nn.Module):
+        own["model"] = lambda: _drawn_anew(network)
     pairs: list[list[float]] = []
     for seed in range(seeds):
         runs = [
@@ -183,6 +187,15 @@ def compare(
         means = [f"{mean(side):.2f}" for side in zip(*pairs, strict=True)]
         rows.append(["mean", *means, _interval([b - a for a, b in pairs])])
     return Table(["seed", recipe.title, title, "difference in points"], rows)
+
+
+def _drawn_anew(network: nn.Module) -> nn.Module:
+    """The layers of ``network`` with new weights: its own would be one start for all seeds."""
+    made = copy.deepcopy(network)
+    for layer in made.modules():
+        if hasattr(layer, "reset_parameters"):
+            layer.reset_parameters()
+    return made
 
 
 def _interval(gaps: list[float]) -> str:

@@ -116,8 +116,11 @@ def _entry(text: str, stages: str) -> Entry:
         raise ValueError(f"stages={stages!r}: {text!r} is not like 16 or 16k5s2x2dr")
     *sizes, separable, residual = match.groups()
     sizes = [int(size or default) for size, default in zip(sizes, (0, 3, 1, 1), strict=True)]
-    if min(sizes) < 1 or max(sizes) > LARGEST:
-        raise ValueError(f"stages={stages!r}: a size in {text!r} is not within 1..{LARGEST}")
+    if min(sizes) < 1 or sizes[0] > LARGEST or max(sizes[1:]) > checks.SIDE:
+        raise ValueError(
+            f"stages={stages!r}: in {text!r} channels are not within 1..{LARGEST}, or kernel, "
+            f"stride or times not within 1..{checks.SIDE}"
+        )
     return Entry(*sizes, bool(separable), bool(residual))
 
 

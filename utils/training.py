@@ -29,6 +29,8 @@ from utils.support import checks
 # Updates between two looks at the losses. A look makes a GPU wait for its queue, and on a CPU it
 # takes as long as a tenth of a small network's update.
 LOOK_EVERY = 20
+LOWER_RATE = "A lower learning rate usually helps."
+NO_NUMBERS = "A batch itself holds pixels that are not numbers."
 
 
 class TrainingDiverged(RuntimeError):
@@ -109,7 +111,7 @@ def fit(
                 if learn is not None:
                     learn(logits, y)
                 number += 1
-                epoch.count(loss.detach(), logits, y)
+                epoch.count(loss.detach(), x, logits, y)
                 if on_update is not None:
                     on_update(Update(number, loss.item(), optimizer.param_groups[0]["lr"]))
                 if schedule is not None and not watches:
@@ -154,7 +156,7 @@ class _Epoch:
         # Sums stay on the device: reading them at every update would make a GPU wait.
         self._loss_sum = torch.zeros((), device=device)
         self.correct = torch.zeros((), dtype=torch.long, device=device)
-        self._recent: list[tuple[float, Tensor]] = []  # rates and losses not looked at yet
+        self._recent: list[tuple[float, Tensor, Tensor]] = []  # not looked at yet
         if verbose:
             left = (time.perf_counter() - started) / max(at, 1) * (of - at) / 60
             note = f", about {left:.1f} min left" if at else ""
@@ -170,7 +172,7 @@ class _Epoch:
             yield x.to(self.device), y.to(self.device)
             last = at + 1 == len(loader)
             if last or at % LOOK_EVERY == 0:
-                loss = self._look(at + 1, x)
+                loss = self._look(at + 1)
                 bar.set_description_str(
                     f"Loss={loss:.4f} Batch_id={at} "
                     f"Accuracy={100 * self.correct.item() / self.samples:.2f}",
@@ -181,13 +183,14 @@ class _Epoch:
         self.loss = self._loss_sum.item() / self.samples
         self.seconds = time.perf_counter() - started
 
-    def count(self, loss: Tensor, logits: Tensor, y: Tensor) -> None:
+    def count(self, loss: Tensor, x: Tensor, logits: Tensor, y: Tensor) -> None:
         """Add what one update gave."""
         checks.logits(logits, y)
         self._loss_sum += loss * len(y)
         self.correct += (logits.argmax(1) == y).sum()
         self.samples += len(y)
-        self._recent.append((self.optimizer.param_groups[0]["lr"], loss))
+        rate, pixels = self.optimizer.param_groups[0]["lr"], x.detach().sum()
+        self._recent.append((rate, loss, pixels))  # a sum is a number where all pixels are
 
     def found(self) -> dict[str, float]:
         """What the history notes of the epoch."""
@@ -199,18 +202,18 @@ class _Epoch:
             "train_correct": correct,
         }
 
-    def _look(self, updates: int, x: Tensor) -> float:
+    def _look(self, updates: int) -> float:
         """The latest loss; ``TrainingDiverged`` where one since the last look is not a number."""
-        rates, losses = zip(*self._recent, strict=True)
-        values = torch.stack(losses).tolist()
-        for at, (lr, loss) in enumerate(zip(rates, values, strict=True)):
+        rates, losses, sums = zip(*self._recent, strict=True)
+        values, sums = torch.stack(losses).tolist(), torch.stack(sums).tolist()
+        for at, (lr, loss, pixels) in enumerate(zip(rates, values, sums, strict=True)):
             if math.isfinite(loss):
                 continue
-            remedy = "A lower learning rate usually helps."
+            remedy = LOWER_RATE
             if not math.isfinite(lr):
                 remedy = "The schedule gives that rate: look at schedules.rates(...)."
-            if not x.isfinite().all():
-                remedy = "The batch itself holds pixels that are not numbers."
+            if not math.isfinite(pixels):
+                remedy = NO_NUMBERS
             update = updates - len(values) + at + 1
             raise TrainingDiverged(
                 f"the loss is {loss} in epoch {self.number}, update {update}, at learning rate "
@@ -231,20 +234,22 @@ def evaluate(
     """
     checks.loader(loader)
     device = torch.device(device or default_device())
-    logits, labels = [], []
+    logits, labels, pixels = [], [], torch.zeros((), device=device)
     with _evaluating(model.to(device)):
         for x, y in loader:
             checks.batch(x, y)
-            logits.append(model(x.to(device)))
+            x = x.to(device)
+            pixels += x.sum()
+            logits.append(model(x))
             checks.logits(logits[-1], y)
             labels.append(y.to(device))
     if not labels:
         raise ValueError("a loader gives no batch")
     logits, labels = torch.cat(logits), torch.cat(labels)
     if wrong := int((~logits.isfinite().all(1)).sum()):
+        remedy = LOWER_RATE if pixels.isfinite() else NO_NUMBERS
         raise TrainingDiverged(
-            f"{wrong} of {len(labels)} answers are not numbers in evaluation. "
-            "A lower learning rate usually helps."
+            f"{wrong} of {len(labels)} answers are not numbers in evaluation. {remedy}"
         )
     return Evaluation(
         probabilities=logits.softmax(1).cpu(),

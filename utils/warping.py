@@ -40,6 +40,8 @@ class BatchedPolicy:
         self, images: Tensor, generator: torch.Generator, batch_size: int | None = None
     ) -> Tensor:
         checks.tensor(images, "float [B, 28, 28]")
+        if batch_size is not None:
+            checks.whole(1, batch_size=batch_size)
         if images.shape[1:] != (SIDE, SIDE) or images.dtype != torch.float32:
             raise ValueError(
                 f"images are {images.dtype} {list(images.shape)}, expected float32 [B, 28, 28] "

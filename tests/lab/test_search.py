@@ -181,9 +181,10 @@ def test_an_interrupt_ends_the_search_and_keeps_what_is_finished(few, short, tmp
 
 def test_a_killed_first_trial_is_tried_again(few, short, tmp_path):
     killed = search.study(LIMIT, tmp_path)
-    killed.enqueue_trial(search.first(LIMIT))
-    killed.ask()
-    assert search.run(LIMIT, 1, 1, few, tmp_path).trials[1].params == search.first(LIMIT)
+    search._begin(killed, LIMIT)
+    killed.ask()  # the whole epochs; those of halves wait
+    tried = [trial.params for trial in search.run(LIMIT, 2, 1, few, tmp_path).trials]
+    assert tried[1]["hardest half"] and tried[2] == search.first(LIMIT) and len(tried) == 3
 
 
 def test_a_study_goes_on_after_a_record_was_torn(few, short, tmp_path):

@@ -154,6 +154,16 @@ def study(limit: int, folder: Path, split: int = 1) -> optuna.Study:
     )
 
 
+def _begin(found: optuna.Study, limit: int) -> None:
+    """Ask for ``first``, of whole epochs and of halves, unless they were tried or are asked for."""
+    states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.WAITING)  # a killed one is running
+    trials = found.get_trials(deepcopy=False, states=states)
+    known = [trial.params or trial.system_attrs.get("fixed_params") for trial in trials]
+    for half in (False, True):
+        if (begins := first(limit) | {"hardest half": half}) not in known:
+            found.enqueue_trial(begins)
+
+
 def run(
     limit: int,
     trials: int,
@@ -164,10 +174,7 @@ def run(
     """Add ``trials`` to the study of ``limit``, on one thread; return the study."""
     checks.whole(1, trials=trials)
     found = study(limit, folder, split)
-    states = {trial.state for trial in found.get_trials(deepcopy=False)}
-    if states <= {TrialState.FAIL, TrialState.RUNNING}:  # a killed command leaves its trial running
-        for half in (False, True):
-            found.enqueue_trial(first(limit) | {"hardest half": half})
+    _begin(found, limit)
     images = images_of(IMAGES[split]) if images is None else images
 
     def objective(trial: Trial) -> float:

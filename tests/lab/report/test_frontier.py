@@ -37,7 +37,7 @@ def test_the_smallest_that_is_enough_is_the_smallest(sized, monkeypatch):
     # 5,000 average 99.41 with an error of 0.007: p is 0.12, and 0.01 is asked for.
     assert frontier.smallest() is FRONTIER[8000]
     size = f"{parameters(FRONTIER[8000]):,}"
-    claim = f"of 6 sizes shown to average 99.40 %: {size} parameters (p < 0.001); "
+    claim = f"of 6 sizes shown to average 99.40 %: {size} parameters (5 seeds, p < 0.001); "
     assert claim in frontier.finding()
     assert columns(frontier.sizes())["at least 99.40"][2:4] == [
         "not shown (p = 0.12)",

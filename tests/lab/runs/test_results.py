@@ -67,7 +67,8 @@ GOOD = "Keep the record|Give the file|Move it to another folder"  # never: remov
         (lambda r: r["recipe"].update(newer=0.5), rf"stale: .* \(newer: 0.5 → none\)\. ({GOOD})"),
         (lambda r: r["recipe"].update(newer=True), rf"stale: .* \(newer: yes → no\)\. ({GOOD})"),
         (lambda r: r.update(seed=4), rf"its seed is 4, not 3\. ({GOOD})"),
-        (lambda r: r.update(device="cuda"), rf"on cuda: what is reported is .* CPU\. ({GOOD})"),
+        (lambda r: r.update(device="cuda"), rf"on cuda, .*: what is reported is .* CPU\. ({GOOD})"),
+        (lambda r: r.update(threads=64), rf"on cpu, 64 thread.*: .* one thread .* CPU\. ({GOOD})"),
         (lambda r: r.update(data="MNIST-5k"), rf"images of MNIST-5k \(md5 .*\. ({GOOD})"),
         (lambda r: r.update(data_md5="0"), rf"images of MNIST \(md5 0\) .*\. ({GOOD})"),
         (lambda r: r["history"].update(train_samples=2000), rf"made on 2,000 \+ .*\. ({GOOD})"),
@@ -142,8 +143,8 @@ def test_a_file_is_read_once_until_it_changes(recorded_run, monkeypatch):
     original = recorded.seal
     monkeypatch.setattr(recorded, "seal", lambda found: sealed.append(1) or original(found))
     assert results.read(path, SHORT, 3) is results.read(path, SHORT, 3) and len(sealed) == 1
-    results.write(result | {"threads": 7}, path)
-    assert results.read(path, SHORT, 3)["threads"] == 7
+    results.write(result | {"seconds": 7}, path)
+    assert results.read(path, SHORT, 3)["seconds"] == 7
 
 
 def test_stray_files_are_no_runs(recorded_run):

@@ -12,7 +12,7 @@ from utils.experiments.few_bytes import BYTES
 from utils.experiments.frontier import FRONTIER
 from utils.experiments.record import texts
 from utils.lab.report import frontier, paired, pictures
-from utils.lab.report.intervals import CLAIM, Estimate, claim, estimate, mean_std, verdict
+from utils.lab.report.intervals import CLAIM, Estimate, claim, estimate, mean_std, p_value, verdict
 from utils.lab.report.paired import parameters, tabulate
 from utils.lab.runs import results
 from utils.plot_style import GREEN, GREY, ORANGE
@@ -134,8 +134,10 @@ def title() -> str:
         recipe = min(BYTES.values(), key=size)
         return f"{size(recipe):,} bytes read {found(recipe).mean:.2f} % {ON_AVERAGE}"
     recipe = min(shown, key=size)
-    target = catalogue.get(recipe.name).target
-    return f"{size(recipe):,} bytes are shown to read at least {target:.2f} % {ON_AVERAGE}"
+    target, one = catalogue.get(recipe.name).target, found(recipe)
+    p = p_value(one.p_at_least(target))
+    shown = f"{size(recipe):,} bytes are shown to read at least {target:.2f} % {ON_AVERAGE}"
+    return f"{shown} ({one.n} seeds, {p})"
 
 
 def finding() -> str:

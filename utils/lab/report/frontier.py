@@ -96,7 +96,7 @@ def longer() -> Table:
         seeds = last(recipe).index
         return f"{last(shorter(recipe))[seeds].mean():.3f}"
 
-    return tabulate(
+    made = tabulate(
         limits,
         ("fewer than", lambda recipe: f"{limits[recipe]:,}"),
         *("parameters", "epochs"),
@@ -105,6 +105,7 @@ def longer() -> Table:
         ("these seeds in 20 epochs", these_seeds),
         (DELTA, lambda recipe: gap(shorter(recipe), recipe)),
     )
+    return noted(made)
 
 
 def common() -> Table:
@@ -244,4 +245,5 @@ def finding() -> str:
         return f"None of {len(FRONTIER)} sizes is shown to average {ENOUGH:.2f} %; {text}"
     p = p_value(estimate(last(recipe)).p_at_least(ENOUGH))
     first = f"Smallest of {len(FRONTIER)} sizes shown to average {ENOUGH:.2f} %"
-    return f"{first}: {parameters(recipe):,} parameters ({p}); {text}"
+    seeds = len(last(recipe))
+    return f"{first}: {parameters(recipe):,} parameters ({seeds} seeds, {p}); {text}"

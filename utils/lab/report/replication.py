@@ -38,7 +38,7 @@ def gains() -> Table:
             gained = [difference(*map(read, pair)) for read in (first, results.last_accuracies)]
             rows.append([catalogue.recipe(pair[1]).title, *map(Difference, gained)])
     columns = ["gain [95 %, seeds]", "first records", "made again"]
-    return Table(columns, rows)
+    return noted(Table(columns, rows))
 
 
 def first(name: str) -> pd.Series:

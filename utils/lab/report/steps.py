@@ -54,7 +54,7 @@ _GAIN = (GAIN, lambda step: paired.overall_gap(previous(step), step))
 def short() -> Table:
     """The four steps as the README has room for them."""
     columns = ["published", "best epoch", "seeds that reach it (chance)"]
-    return tabulate(STEPS, LINKED, ("accuracy", mean_std), _GAIN, *columns)
+    return noted(tabulate(STEPS, LINKED, ("accuracy", mean_std), _GAIN, *columns))
 
 
 def experiments() -> Table:

@@ -54,6 +54,8 @@ def run(
             f"{', '.join(sorted(drafts))}: a draft is judged on validation only (choose), until "
             "its recipe is final and stands in catalogue.EXPERIMENTS"
         )
+    if threads != 1 and reported:
+        raise ValueError(f"what is reported is made on one thread: for {threads} name a folder")
     recipes = [catalogue.recipe(name) for name in names]
     if reported:
         protocol.check_frozen(recipes)

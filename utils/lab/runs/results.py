@@ -69,12 +69,12 @@ def _what_it_is(result: dict, recipe: Recipe, seed: int, full: bool) -> str:
         return f"its seed is {result['seed']}, not {seed}. Give the file that seed's name"
     history = result["history"]
     samples = history["train_samples"], history["test_samples"]
-    made_on = (result["data"], result["data_md5"], samples, result["device"])
-    if full and made_on != ("MNIST", data.MNIST_SUM, SAMPLES, "cpu"):
-        name, md5, (n, m), device = made_on
+    made_on = (result["data"], result["data_md5"], samples, result["device"], result["threads"])
+    if full and made_on != ("MNIST", data.MNIST_SUM, SAMPLES, "cpu", 1):
+        name, md5, (n, m), device, threads = made_on
         return (
-            f"made on {n:,} + {m:,} images of {name} (md5 {md5}) on {device}: what is reported is "
-            f"all of MNIST on the CPU. Move it to another folder"
+            f"made on {n:,} + {m:,} images of {name} (md5 {md5}) on {device}, {threads} thread(s): "
+            "what is reported is all of MNIST on one thread of the CPU. Move it to another folder"
         )
     return ""
 
