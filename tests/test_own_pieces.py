@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from torch.optim.lr_scheduler import LambdaLR
 
-from utils import augmentation, models
+from utils import augmentation, data, models
 from utils.experiments import catalogue
 from utils.experiments.few_bytes import BYTES
 from utils.experiments.frontier import FRONTIER
@@ -43,7 +43,7 @@ def test_a_piece_of_ones_own_trains_and_is_compared(path, digits, capsys):
     recipe = dataclasses.replace(recipe, epochs=1)
     made = {"recipe": recipe, "digits": digits.subset(120, 40), "Run": Run, "models": models}
     made |= {"COMMONS": COMMONS, "LambdaLR": LambdaLR, "build_model": build_model}
-    made |= {"network": build_model(recipe)}
+    made |= {"network": build_model(recipe), "data": data}
     if recipe.augmentation:
         made["policy"] = augmentation.build(recipe.augmentation)
     exec(own(path), made)
