@@ -112,7 +112,8 @@ def test_step_02_is_taken_apart(runs):
     runs["01_skeleton"], runs["study_batch_norm"] = of(*[99.0] * 5), of(*[99.2] * 5)
     runs["study_dropout"], runs["02_regularization"] = of(*[99.1] * 5), of(*[99.5] * 5)
     table = studies.halves()
-    less, rest = table.columns[-2:]
+    less, beats, rest = table.columns[-3:]
+    assert row(table, "batch norm")[beats] == "100%" and row(table, "nothing")[beats] == ""
     assert columns(table)["regularized with"] == [
         "nothing (step 01)", "batch norm", "dropout", "both (step 02)",
     ]  # fmt: skip

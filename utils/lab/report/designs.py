@@ -126,12 +126,14 @@ def ranges() -> Table:
 def stages() -> Table:
     """From one published stage to the next: the gain as published, and ours, paired by seed."""
     columns = ["stages", "what changes here", "published gain", "gain here [95 % interval]"]
+    columns.append("a seed beats one before")
     rows = [
         [
             f"{label(before)} → {label(after)}",
             recipes.in_words(recipes.difference(before, after)),
             f"{published(after).test - published(before).test:+.2f}",
             gap(before, after),
+            paired.beats(before, after),
             f"{published(after).train:.2f}",
             f"{results.last_accuracies(after.name, 'train').mean():.2f}",
         ]

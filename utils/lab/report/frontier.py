@@ -73,6 +73,7 @@ def sizes() -> Table:
     """The six networks, and how sure each mean is; what was aimed at stays in the notebook."""
     columns = ["parameters", ("last epoch", partial(mean_std, digits=3)), "± test images"]
     columns += ["95 %, seeds and images", ("at least 99.40", enough), DELTA_BEFORE]
+    columns.append(("a seed beats one before", lambda r: paired.beats(_BEFORE[r], r)))
     return noted(tabulate(FRONTIER.values(), *columns))
 
 

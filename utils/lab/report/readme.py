@@ -33,7 +33,7 @@ from utils.lab.report import (
     studies,
 )
 from utils.lab.report.intervals import estimate, mean_std
-from utils.lab.report.paired import last, overall_gap, parameters
+from utils.lab.report.paired import last, overall, overall_gap, parameters
 from utils.lab.runs import results, seals
 from utils.lab.timing import recorded
 from utils.recipes import build_model
@@ -76,7 +76,8 @@ def findings() -> str:
     return f"""\
 - After the last step a network of {parameters(best):,} parameters reads **{after} %** of the test \
 digits, the one of the first step {before} % (mean ± standard deviation of \
-{len(last(best))} trainings).
+{len(last(best))} trainings; 95 % intervals for other trainings and other digits: \
+{overall(best)} and {overall(first)}).
 - What each step brings, in percentage points, with 95 % intervals over seeds and test images: \
 {"; ".join(gains)}.
 - Of the {len(stages)} published stages {quoted} quote the best test accuracy seen in training. \

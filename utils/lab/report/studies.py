@@ -58,6 +58,7 @@ def halves() -> Table:
         ("regularized with", lambda recipe: names.get(recipe, "nothing (step 01)")),
         *("last epoch", "best epoch"),
         ("less step 01 [95 % interval]", partial(gap, SKELETON)),
+        ("a seed beats one of step 01", partial(paired.beats, SKELETON)),
         ("step 02 less this [95 % interval]", lambda recipe: gap(recipe, REGULARIZATION)),
     )
     return noted(table)
@@ -133,6 +134,7 @@ def first_fall(rates: Sequence[float]) -> int | None:
 def batch_sizes() -> Table:
     """Step 04 in batches of 128 and of 256: B's text says the larger saves a second an epoch."""
     columns = ["last epoch", (DELTA, partial(gap, LR_SCHEDULE)), "best epoch"]
+    columns.insert(2, ("a seed beats one of 128", partial(paired.beats, LR_SCHEDULE)))
     return tabulate((LR_SCHEDULE, BATCH_256), "batch_size", *columns, "seconds per epoch")
 
 
@@ -144,6 +146,7 @@ def augmentation() -> Table:
         ("not augmented", with_seeds),
         ("augmented", lambda recipe: with_seeds(common_of(recipe))),
         (DELTA, lambda recipe: gap(recipe, common_of(recipe))),
+        ("a seed with it beats one without", lambda r: paired.beats(r, common_of(r))),
     )
     return noted(table)
 
