@@ -151,6 +151,19 @@ def test_labels_of_another_set_are_refused(two, mnist):
     assert seals.audit(mnist) == [reason]
 
 
+def test_a_kept_network_makes_its_runs_mistakes(mnist, monkeypatch):
+    runs = results.recorded(SKELETON)
+    monkeypatch.setattr(results, "recorded", lambda recipe: runs)
+    assert seals.of_another_run(SKELETON, 0, mnist) == ""
+    wrong = runs[0]["misclassified"]
+    fewer = {key: values[3:] for key, values in wrong.items()}
+    runs = {0: runs[0] | {"misclassified": fewer}}
+    reason = "its network's mistakes differ from it in 3 images"
+    assert seals.of_another_run(SKELETON, 0, mnist) == reason
+    runs = {0: {key: value for key, value in runs[0].items() if key != "network"}}
+    assert seals.of_another_run(SKELETON, 0, mnist) == ""
+
+
 def test_a_shallow_history_tells_nothing_of_commits(repository, tmp_path):
     assert not protocol.in_history("0123456789ab")
     (tmp_path / ".git" / "shallow").write_text("", encoding="utf-8")

@@ -76,5 +76,9 @@ def test_the_run_is_trained_as_it_was_recorded(run, monkeypatch):
     monkeypatch.setattr(results, "recorded", lambda recipe: {0: run})
     monkeypatch.setattr(repeat, "images_of", lambda kind: kind)
     monkeypatch.setattr(repeat.one, "run", lambda *what: asked.append(what) or run)
+    monkeypatch.setattr(repeat.seals, "of_another_run", lambda *_: "")
     assert repeat.repeat(DROPOUT, 0) == "study_dropout seed 0: equal"
     assert asked == [(DROPOUT, 0, "mnist", "cpu")]
+    monkeypatch.setattr(repeat.seals, "of_another_run", lambda *_: "its network is another's")
+    assert repeat.repeat(DROPOUT, 0) == "study_dropout seed 0: different, its network is another's"
+    assert len(asked) == 1, "then nothing is trained"

@@ -7,7 +7,7 @@ import random
 
 from utils.experiments import catalogue
 from utils.experiments.recorded import BadResult
-from utils.lab.runs import one, results
+from utils.lab.runs import one, results, seals
 from utils.lab.runs.job import images_of
 from utils.recipes import Recipe
 from utils.support import machine
@@ -38,10 +38,15 @@ def drawn(name: str | None = None, seed: int | None = None) -> tuple[Recipe, int
 
 
 def repeat(recipe: Recipe, seed: int) -> str:
-    """Train it again on MNIST, as it was recorded, and say what came out."""
-    recorded = results.recorded(recipe)[seed]
+    """Train it again on MNIST, as it was recorded, and say what came out.
+
+    First the network that it keeps, if any, is asked for the mistakes that it recorded.
+    """
+    recorded, images = results.recorded(recipe)[seed], images_of("mnist")
+    if why := seals.of_another_run(recipe, seed, images):
+        return f"{recipe.name} seed {seed}: {DIFFERENT}, {why}"
     with machine.cpu_threads(recorded["threads"]):
-        again = one.run(recipe, seed, images_of("mnist"), recorded["device"])
+        again = one.run(recipe, seed, images, recorded["device"])
     return f"{recipe.name} seed {seed}: {verdict(recorded, again)}"
 
 

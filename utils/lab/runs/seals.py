@@ -9,9 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from utils import data
-from utils.experiments import catalogue
-from utils.lab.runs import protocol, results
+from utils import data, pretrained
+from utils.experiments import catalogue, recorded
+from utils.lab.runs import networks, protocol, results
+from utils.recipes import Recipe
+
+NEAR = 2  # images that another processor may round the other way
 
 
 def audit(images: data.ImageSet | None = None) -> list[str]:
@@ -21,9 +24,9 @@ def audit(images: data.ImageSet | None = None) -> list[str]:
     not the history, nothing is said of commits.
     """
     reasons, known = [], catalogue.EXPERIMENTS
-    recorded = {name: results.recorded(known[name].recipe) for name in known}
-    commits = _known_commits(run["git_commit"] for by in recorded.values() for run in by.values())
-    for name, runs in recorded.items():
+    every = {name: results.recorded(known[name].recipe) for name in known}
+    commits = _known_commits(run["git_commit"] for by in every.values() for run in by.values())
+    for name, runs in every.items():
         histories: dict[str, int] = {}
         named = {run["git_commit"] for run in runs.values()} if commits else ()
         refused = {commit: _commit(commit, known[name], commits) for commit in named}
@@ -38,6 +41,22 @@ def audit(images: data.ImageSet | None = None) -> list[str]:
             if why := refused.get(run["git_commit"]):
                 reasons.append(f"{what}: {why}")
     return reasons
+
+
+def of_another_run(recipe: Recipe, seed: int, images: data.ImageSet) -> str:
+    """Why the network that a recorded run keeps cannot have made its mistakes; empty if it can.
+
+    Empty as well where the run keeps none. ``images``: the full MNIST.
+    """
+    run = results.recorded(recipe)[seed]
+    if "network" not in run:
+        return ""
+    network = networks.load(recorded.path_of(recipe, seed), recipe)
+    reader = pretrained.FromPixels(network, recipe.deskew).eval()
+    digits, _ = pretrained.classify(reader, images.test_images)
+    wrong = (digits != images.test_labels).nonzero().flatten().tolist()
+    apart = len({*wrong} ^ {*run["misclassified"]["indices"]})
+    return f"its network's mistakes differ from it in {apart} images" if apart > NEAR else ""
 
 
 def _known_commits(named: Iterable[str]) -> set[str]:
