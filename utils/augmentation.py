@@ -106,6 +106,9 @@ POLICIES = {
 }  # fmt: skip
 
 
+OWN = {"robust", "robust_mild", "robust_light"}  # made of tensor operations alone
+
+
 def build(name: str) -> A.Compose | Spoiling:
     """The policy called ``name``; ``ValueError`` for an unknown name."""
     return look_up("policy", name, POLICIES)()

@@ -21,7 +21,7 @@ def race():
 
 def test_a_record_holds_every_seed_and_the_race(tmp_path, race):
     path = records.write(SPEEDRUN, race, tmp_path)
-    record = json.loads((path / "record.json").read_text())
+    record = json.loads((path / "record.json").read_text(encoding="utf-8"))
     assert path.name == f"{record['date']}-speedrun" and record["seeds"] == 20
     assert record["parameters"] == 19_794 and record["race"]["git_commit"] == "abc"
     with (path / "log.csv").open() as lines:

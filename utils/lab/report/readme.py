@@ -37,7 +37,7 @@ from utils.lab.report.paired import last, overall, overall_gap, parameters
 from utils.lab.runs import results, seals
 from utils.lab.timing import recorded
 from utils.recipes import build_model
-from utils.support.files import write_text
+from utils.support.files import sweep, write_text
 from utils.support.paths import ROOT
 from utils.support.tables import Table
 
@@ -216,6 +216,7 @@ def write() -> None:
     changed = figures.write()
     for path, text in made.items():
         if not path.exists() or path.read_text(encoding="utf-8") != text:
+            sweep(path)
             write_text(text, path)
             changed.append(path.name)
     print(f"rewritten: {', '.join(changed) or 'nothing, all is as recorded'}")
