@@ -98,6 +98,7 @@ def test_one_and_one_point_zero_are_one_setting():
         ({"dropout": 1.0}, "dropout=1.0 is not within 0 <= dropout < 1"),
         ({"dropout": -0.1}, "dropout=-0.1 is not within 0 <= dropout < 1"),
         ({"max_grad_norm": -1.0}, "max_grad_norm=-1.0 is not within 0 < max_grad_norm"),
+        ({"augmentation": "robust", "engine": "albumentations"}, "robust runs batched only"),
         ({"stages": "8-8"}, "stages: only the model 'plain' has such a setting"),
         ({"model": "plain", "stages": "4/6"}, "no head is called ''"),
         ({"model": "plain", "head": "mean"}, "'' is not like 16 or 16k5s2x2dr"),

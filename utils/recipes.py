@@ -41,8 +41,8 @@ class Recipe:
     after the first takes, those of highest loss (``utils.selection``), or as many ``at_random``;
     0 for all. ``standardize`` brings each image to mean 0 and deviation 1 as the network takes it,
     whatever its paper and its contrast. ``levels`` is how many values a weight may take
-    (``utils.levels``); 0 for floats. The optimizer updates all weights in one fused operation, where
-    the device has one. Raises ``ValueError`` for a setting that cannot be.
+    (``utils.levels``); 0 for floats. The optimizer updates all weights in one fused operation,
+    where the device has one. Raises ``ValueError`` for a setting that cannot be.
     """
 
     name: str
@@ -94,9 +94,7 @@ class Recipe:
         if self.augmentation is not None:
             look_up("policy", self.augmentation, augmentation.POLICIES)
         if self.augmentation in augmentation.OWN and self.engine != "batched":
-            raise ValueError(
-                f"{self.augmentation} is no policy of albumentations: engine='batched'"
-            )
+            raise ValueError(f"{self.augmentation} runs batched only, not engine={self.engine!r}")
         if self.at_random and not self.selection:
             raise ValueError("at_random=True draws a selection: give its share, selection=0.25")
         if self.selection and self.engine != "batched":
