@@ -20,7 +20,10 @@ def whole(runs, monkeypatch):
 
     def reported(name):
         assert name == RECIPE.name
-        return [{"seed": at, "rounded": {"correct": n}} for at, n in enumerate(correct)]
+        return [
+            {"seed": at, "rounded": {"correct": n}, "views_correct": n + 4}
+            for at, n in enumerate(correct)
+        ]
 
     monkeypatch.setattr(results, "reported", reported)
     monkeypatch.setattr(few_bytes, "BYTES", {3000: RECIPE})
@@ -36,6 +39,7 @@ def test_the_table_counts_what_whole_numbers_read(whole):
         found["lowest, highest"] == "99.43, 99.47"
         and found["with activations in floats"] == "99.460"
     )
+    assert found["the same, 5 looks"] == "99.490"
     expected = intervals.verdict(intervals.estimate([99.43, 99.45, 99.47]), 99.40, 0.01)
     assert found["at least, at 1 %"] == f"99.40: {expected}"
     assert expected.startswith("not shown")
