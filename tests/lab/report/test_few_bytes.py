@@ -52,8 +52,8 @@ def test_the_finding_claims_only_what_is_shown(whole):
     whole[:] = [9949, 9950, 9951]
     assert few_bytes.title().startswith(f"{size} bytes are shown to read at least 99.40 %")
     assert few_bytes.finding() == (
-        f"Where a weight is one of 7 values, a file of **{size} bytes** reads **99.50 ± 0.01 %** "
-        "of the test digits (3 trainings; a mean of at least 99.40 % is shown, p = 0.002)."
+        f"What a file reads of the test digits: weights of 7 values, **{size} bytes**: **99.50 ± "
+        "0.01 %** (3 trainings; a mean of at least 99.40 % is shown, p = 0.002)."
     )
 
 

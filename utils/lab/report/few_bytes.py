@@ -155,12 +155,14 @@ def title() -> str:
 
 def finding() -> str:
     """Each file and what it reads, in words."""
-    files = []
+    files, levels = [], None
     for recipe in BYTES.values():
         one = found(recipe)
         shown = claim(one, catalogue.get(recipe.name).target)
+        values = f"weights of {recipe.levels} values, " if recipe.levels != levels else ""
         files.append(
-            f"{recipe.levels} values, a file of **{size(recipe):,} bytes** reads "
-            f"**{mean_std(one)} %** of the test digits ({one.n} trainings; {shown})"
+            f"{values}**{size(recipe):,} bytes**: **{mean_std(one)} %** "
+            f"({one.n} trainings; {shown})"
         )
-    return f"Where a weight is one of {'; with '.join(files)}."
+        levels = recipe.levels
+    return f"What a file reads of the test digits: {'; '.join(files)}."

@@ -122,7 +122,7 @@ def results_sections() -> dict[str, str]:
         "costs": steps.costs(),
         "designs": designs.side_by_side(),
         "texts": designs.texts(),
-        "epochs-machine": recorded.read()["machine"],
+        "epochs-machine": recorded.read()["recipes"]["machine"],
         "speed": speed.finding(),
         "speed-tries": speed.tries(),
         "race": speed.race(),
