@@ -109,8 +109,9 @@ def machine() -> str:
 
 def readme_sections() -> dict[str, str]:
     """Everything between the README's markers, by name."""
-    unbroken = re.sub(r"(\[[-+]\S+,) (?=[-+])", "\\1\u00a0", str(steps.short()))
-    return {"findings": findings(), "experiments": unbroken}
+    table = steps.short()
+    unbroken = re.sub(r"(\[[-+]\S+,) (?=[-+])", "\\1\u00a0", str(Table(table.columns, table.rows)))
+    return {"findings": findings(), "experiments": unbroken, "chance": table.note}
 
 
 def results_sections() -> dict[str, str]:
