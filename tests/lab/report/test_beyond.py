@@ -165,6 +165,14 @@ def test_curves_go_through_every_value_and_the_clean_digits(write):
     assert [axes.get_title() for axes in figure.axes[:5]] == list(beyond.SEVERITIES)
 
 
+def test_a_curve_over_severity_says_where_two_recipes_are_furthest_apart(write):
+    write(SKELETON, {"rotation 50": 300, "shift 6": 500}, {"rotation 50": 300, "shift 6": 500})
+    write(LR_SCHEDULE, {"rotation 50": 800}, {"rotation 50": 800})
+    assert words(beyond.severity_picture((SKELETON, LR_SCHEDULE))).startswith(
+        "Furthest apart at rotation 50: 80 % (04 Learning-rate schedule) against 30 % (01 Skeleton)"
+    )
+
+
 def test_the_picture_names_the_hardest_corruption(write):
     write(SKELETON, {"fog": 450}, {"fog": 450})
     figure = beyond.picture()

@@ -39,7 +39,7 @@ def test_the_table_counts_what_whole_numbers_read(whole):
         found["lowest, highest"] == "99.43, 99.47"
         and found["with activations in floats"] == "99.460"
     )
-    assert found["the same, 5 looks"] == "99.490"
+    assert found["in floats, 5 looks"] == "99.490"
     expected = intervals.verdict(intervals.estimate([99.43, 99.45, 99.47]), 99.40, 0.01)
     assert found["at least, at 1 %"] == f"99.40: {expected}"
     assert expected.startswith("not shown")

@@ -88,6 +88,15 @@ def test_the_chain_table_is_worked_out_by_hand(measured):
         assert row["the one change"] == in_words(difference(before, after))
 
 
+def test_the_tries_for_one_target_stand_in_their_order_each_at_its_level(measured):
+    rows = rows_of(speed.tries())
+    names = ["`speedrun`", "`speedrun_hard`", "`speedrun_again`"]
+    assert [row["recipe"] for row in rows] == names
+    levels = [row["at least 99.40, and the level"].split("; ")[1] for row in rows]
+    assert levels == ["0.01", "0.01", "0.005"]
+    assert [row["images seen"] for row in rows] == ["360,000", "120,000", "135,000"]
+
+
 def test_targets_are_held_against_what_was_measured(measured, monkeypatch):
     monkeypatch.setattr(recorded, "targets", lambda: [["loading", "≤ 3 %", "2.0 %", "yes"]])
     accuracy, seconds, again, faster, loading = speed.targets(measured).rows

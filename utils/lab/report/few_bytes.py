@@ -21,7 +21,7 @@ from utils.support.tables import Table
 
 FLOAT = 4  # bytes
 BYTES_LEARNED = "bytes of all that is learned"
-LOOKS = f"the same, {len(views.SHIFTS)} looks"
+LOOKS = f"in floats, {len(views.SHIFTS)} looks"
 ON_AVERAGE = "of the test digits on average"
 TICKS = (1000, 2000, 3000, 6000, 10_000, 20_000, 40_000, 80_000)
 
@@ -75,7 +75,7 @@ def looked(recipe: Recipe) -> pd.Series:
 def short() -> Table:
     """What a page has room for of ``table``."""
     columns = ("bytes", "levels", "parameters", "million MACs", "whole numbers, last epoch")
-    return table().only(*columns, "with activations in floats", LOOKS, "at least, at 1 %")
+    return table().only(*columns, LOOKS, "at least, at 1 %")
 
 
 def with_seeds(recipe: Recipe) -> str:

@@ -121,7 +121,7 @@ def results_sections() -> dict[str, str]:
     made = {
         "steps": steps.experiments(),
         "costs": steps.costs(),
-        "designs": designs.side_by_side(),
+        "designs": without(designs.side_by_side(), "best epoch"),
         "texts": designs.texts(),
         "epochs-machine": recorded.read()["recipes"]["machine"],
         "speed": speed.finding(),
@@ -137,9 +137,9 @@ def results_sections() -> dict[str, str]:
         "bytes": few_bytes.short(),
         "bytes-published": few_bytes.published(),
         "beyond": beyond.by_corruption((*STEPS, ROBUST)),
-        "beyond-errors": without_parameters(beyond.errors()),
+        "beyond-errors": without(beyond.errors(), "parameters"),
         "beyond-gains": beyond.gains(),
-        "beyond-robust": without_parameters(robust.against()),
+        "beyond-robust": without(robust.against(), "parameters"),
         "summary": f"```text\n{models.summary(model)}\n```",
         "receptive-field": receptive_field.table(model).only(*FIELD),
         "training-log": results.history_of(first_run).table().only(*LOG),
@@ -155,9 +155,9 @@ def results_sections() -> dict[str, str]:
     return {name: str(section) for name, section in made.items()}
 
 
-def without_parameters(table: Table) -> Table:
-    """What a page has room for of a table whose networks' sizes stand elsewhere."""
-    return table.only(*(column for column in table.columns if column != "parameters"))
+def without(table: Table, column: str) -> Table:
+    """What a page has room for of ``table``; what is left out stands elsewhere."""
+    return table.only(*(name for name in table.columns if name != column))
 
 
 def contents(template: str) -> str:
