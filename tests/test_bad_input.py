@@ -135,7 +135,7 @@ WRONG_CALLS = {
     ),
     "huge": (
         lambda: models.build("plain", batch_norm=True, dropout=0.0, seed=0, stages="1000000"),
-        r"a size in '1000000' is not within 1\.\.512",
+        r"in '1000000' channels are not within 1\.\.512",
     ),
     "bytes": (lambda: MODEL(IMAGES.unsqueeze(1)), r"not uint8 \[4, 1, 28, 28\]"),
     # schedules

@@ -116,5 +116,5 @@ def test_an_epoch_s_sums_stay_on_its_device(digits):
     with OneDevice():
         x, y = next(iter(made.train_loader))
         logits = made.model(x)
-        epoch.count(logits.mean(), logits, y)
+        epoch.count(logits.mean(), x, logits, y)
     assert epoch.correct.device == META

@@ -57,6 +57,7 @@ def test_what_every_seed_gets_wrong(wrong):
 def test_a_picture_of_another_set_is_refused(monkeypatch, digits, wrong):
     wrong[steps.BEST.name] = {0: [(5, 4, 9)], 1: [(5, 4, 9)]}
     monkeypatch.setattr("utils.data.load", lambda *_: digits)
+    monkeypatch.setattr(steps, "images_of", steps.images_of.__wrapped__)  # not what is cached
     with pytest.raises(ValueError, match="this is MNIST-5k: only runs on MNIST"):
         steps.mistakes_picture()
 
