@@ -29,7 +29,7 @@ def seeded(seed: int) -> Iterator[None]:
     Afterwards they are what they were before.
     """
     kept = torch.get_rng_state(), np.random.get_state(), random.getstate()
-    on_cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    on_cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
     on_mps = torch.mps.get_rng_state() if torch.backends.mps.is_available() else None
     torch.manual_seed(seed)
     np.random.seed(seed % 2**32)

@@ -70,9 +70,10 @@ def reliability_picture(recipes: Sequence[Recipe] = STEPS) -> Figure:
         for recipe, color in zip(found, COLORS, strict=False):
             by_seed = sureness(recipe, kind)
             answers, right, probability = np.sum(list(by_seed.values()), axis=0)
+            read = "clean" if kind == "clean" else "corrupted"
             shown = answers >= 20  # of fewer, the share says little
             error = np.mean([calibration_error(counts) for counts in by_seed.values()])
-            worst = max(worst, (error, label(recipe)))
+            worst = max(worst, (error, f"{label(recipe)} on {read} digits"))
             share = 100 / answers[shown]
             text = f"{label(recipe)}: {error:.1f}"
             line = (probability[shown] * share, right[shown] * share)
@@ -82,5 +83,5 @@ def reliability_picture(recipes: Sequence[Recipe] = STEPS) -> Figure:
         cell.legend(title="calibration error in %", frameon=False, fontsize=8.5, **below)
     axes[0].set_ylabel("answers that are right in %")
     finding = "Below the dashed line a network is surer than it is right, most of all"
-    finding += f"\n{worst[1]} on corrupted digits, by {worst[0]:.0f} points (bins of 20 or more)"
+    finding += f"\n{worst[1]}, by {worst[0]:.0f} points (bins of 20 or more)"
     return plot_style.title(figure, finding)

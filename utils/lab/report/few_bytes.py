@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -33,9 +35,7 @@ def size(recipe: Recipe) -> int:
 
 def read(recipe: Recipe) -> pd.Series:
     """Test accuracy of the whole numbers, in per cent, by reported seed."""
-    runs = {run["seed"]: run for run in results.reported(recipe.name)}
-    images = results.SAMPLES[1]
-    return pd.Series({seed: 100 * run["rounded"]["correct"] / images for seed, run in runs.items()})
+    return _accuracies(recipe, lambda run: run["rounded"]["correct"])
 
 
 def found(recipe: Recipe) -> Estimate:
@@ -67,9 +67,13 @@ def looked(recipe: Recipe) -> pd.Series:
     See ``utils.lab.runs.views``: the network's activations are floats, and it takes five times the
     MACs.
     """
-    runs = {run["seed"]: run for run in results.reported(recipe.name)}
-    images = results.SAMPLES[1]
-    return pd.Series({seed: 100 * run["views_correct"] / images for seed, run in runs.items()})
+    return _accuracies(recipe, lambda run: run["views_correct"])
+
+
+def _accuracies(recipe: Recipe, correct: Callable[[dict], int]) -> pd.Series:
+    """In per cent, by reported seed, of how many test digits are read."""
+    runs, images = results.reported(recipe.name), results.SAMPLES[1]
+    return pd.Series({run["seed"]: 100 * correct(run) / images for run in runs})
 
 
 def short() -> Table:

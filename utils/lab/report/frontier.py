@@ -157,7 +157,9 @@ def published() -> Table:
     return listed(found, sizes, less, {"doubt": found.doubt})
 
 
-def listed(found: pd.DataFrame, size: dict, beside: dict | None = None, at_end: dict | None = None):
+def listed(
+    found: pd.DataFrame, size: dict, beside: dict | None = None, at_end: dict | None = None
+) -> Table:
     """A ``Table`` of others' texts: ``size``, accuracy, ``beside``, the source, ``at_end``."""
     links = found.source.str.replace(r"^(https://github.com/(.*))", r"[\2](\1)", regex=True)
     shown = size | {"accuracy": found.accuracy.map("{:.2f}".format)} | (beside or {})
