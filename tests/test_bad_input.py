@@ -159,10 +159,9 @@ WRONG_CALLS = {
         "ConvTranspose2d is no layer that the table knows",
     ),
     # plots
-    "columns": (lambda: plots.sample_grid(IMAGES, LABELS, "", columns=1), "columns=1 is not"),
     "counts": (lambda: plots.class_spread({}, "MNIST"), "there are no counts"),
     "augmented": (
-        lambda: plots.augmented_samples(IMAGES, {"batched": [IMAGES[:2]]}, "MNIST"),
+        lambda: plots.before_and_after(IMAGES, {"batched": [IMAGES[:2]]}, "MNIST", ""),
         "batched: 2 images beside 4 originals",
     ),
     "no plan": (lambda: plots.learning_rate({}, 3), "a plan has no rate"),

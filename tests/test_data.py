@@ -372,11 +372,6 @@ def test_an_empty_neighbour_does_not_hide_a_set(tmp_path):
     assert data.load("mnist", tmp_path).name == "FashionMNIST (not MNIST)"
 
 
-def test_an_unknown_source_is_refused():
-    with pytest.raises(ValueError, match="source='cifar' is not one of auto, mnist, mnist-5k"):
-        data.load("cifar")
-
-
 # --------------------------------------------------------------------------- downloading
 
 

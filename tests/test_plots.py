@@ -39,8 +39,7 @@ def of_a_set(digits, name):
     return {
         "sample_grid": plots.sample_grid(images, labels, name),
         "class_spread": plots.class_spread({d: 100 + d for d in range(10)}, name),
-        "augmented_samples": plots.augmented_samples(few, {"one": [few], "two": [few, few]}, name),
-        "before_and_after": plots.before_and_after(few, {"after": [few.float()]}, name, "same"),
+        "before_and_after": plots.before_and_after(few, {"one": [few.float(), few]}, name, ""),
         "curves": plots.curves(history(), name),
         "confusion_matrix": plots.confusion_matrix(labels, found.predictions, name),
         "misclassified": plots.misclassified(images, found.mistakes(), name),
@@ -109,7 +108,7 @@ def test_titles_say_what_was_found(pictures, name, finding):
 
 def test_one_digit_is_enough(digits):
     one = digits.test_images[:1]
-    figure = plots.augmented_samples(one, {"batched": [one]}, "MNIST")
+    figure = plots.before_and_after(one, {"batched": [one]}, "MNIST", "the same")
     assert [axes.get_ylabel() for axes in figure.axes] == ["original", "batched"]
     assert len(plots.receptive_field_growth(torch.nn.Conv2d(1, 1, 3), one[0], "MNIST").axes) == 1
 
@@ -141,11 +140,6 @@ def test_the_surest_mistakes_come_first_and_marked_ones_have_a_star(digits):
     label = int(digits.test_labels[3])
     assert titles[0] == f"{label} → {(label + 1) % 10}  97 % *"
     assert titles[1].endswith("82 %") and titles[7] == ""
-
-
-def test_an_empty_history_has_no_curves():
-    with pytest.raises(ValueError, match="no epoch was finished"):
-        plots.curves(history(0), "MNIST")
 
 
 def test_confused_pairs_count_both_directions():

@@ -114,12 +114,32 @@ def fixed_schedule(optimizer, updates):
     return OneCycleLR(torch.optim.SGD(net().parameters(), lr=1), 0.1, total_steps=updates)
 
 
+class Scale(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(1, 10))
+
+    def forward(self, x):
+        return x * self.scale
+
+
+class Twice(nn.Sequential):
+    def forward(self, x):
+        return x, x
+
+
 WRONG = {
     "a network's name": ({"model": "resnet"}, "model= is a str, expected a torch.nn.Module or a"),
     "no network": ({"model": lambda: 3}, "model= makes a int, expected a Module"),
     "11 outputs": (
         {"model": nn.Sequential(nn.Flatten(), nn.Linear(784, 11))},
         r"the network gives \[128, 11\] for 128 images, expected one score for each digit",
+    ),
+    "5 outputs": ({"model": nn.Sequential(nn.Flatten(), nn.Linear(784, 5))}, r"gives \[128, 5\]"),
+    "maps": ({"model": nn.Conv2d(1, 10, 3)}, r"gives \[128, 10, 26, 26\] for 128 images"),
+    "two answers": (
+        {"model": Twice(nn.Linear(1, 1))},
+        "the network's answer: a tuple, expected a torch.Tensor",
     ),
     "another shape": ({"policy": lambda images: images[:, :14]}, r"\[128, 14, 28\]"),
     "an optimizer itself": (
@@ -131,7 +151,7 @@ WRONG = {
         {"schedule": LambdaLR(torch.optim.SGD(net().parameters(), lr=1), lambda n: 1.0)},
         "schedule= is a LambdaLR, expected a function of the optimizer and the",
     ),
-    "no scheduler": ({"schedule": lambda o, n: 0.1}, "schedule= makes a float, expected a torch"),
+    "no scheduler": ({"schedule": lambda o, n: 0.1}, "schedule= makes a float, expected a LR"),
     "another's scheduler": ({"schedule": fixed_schedule}, "the schedule moves another optimizer"),
 }
 
@@ -224,6 +244,13 @@ def test_each_seed_of_compare_draws_the_weights_of_a_network(few, monkeypatch):
     compare(SHORT, SHORT, few, seeds=2, device="cpu", verbose=False, model=network)
     first, second = ([w.clone() for w in start.parameters()] for start in starts[1::2])
     assert not any(torch.equal(a, b) for a, b in zip(first, second, strict=True) if a.dim() > 1)
+
+
+def test_a_network_whose_weights_cannot_be_drawn_is_refused(few):
+    network = net()
+    network.append(Scale())
+    with pytest.raises(ValueError, match=r"scale cannot be drawn anew.* hand over a function"):
+        compare(SHORT, SHORT, few, seeds=2, device="cpu", verbose=False, model=network)
 
 
 def test_an_interrupt_ends_compare_at_once_and_keeps_the_finished_seeds(few, monkeypatch):

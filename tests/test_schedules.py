@@ -53,8 +53,3 @@ def test_one_cycle_rises_for_30_percent_and_falls_to_nothing():
         for step in range(1000)
     ]
     assert found == pytest.approx(by_hand)
-
-
-def test_an_unknown_schedule_suggests_the_nearest():
-    with pytest.raises(ValueError, match="did you mean 'one_cycle'"):
-        schedules.rates("onecycle", 0.1, epochs=1, updates_per_epoch=1)

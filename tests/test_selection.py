@@ -105,6 +105,7 @@ def test_what_is_selected_is_harder_than_the_rest(digits):
         ({"selection": 1.0}, "selection=1.0 is not within 0 <= selection < 1"),
         ({"at_random": True}, "at_random=True draws a selection: give its share"),
         ({"selection": 0.5, "engine": "albumentations"}, "selection needs the batched engine"),
+        ({"selection": 0.5, "schedule": "step"}, "schedule='step' counts epochs of one length"),
     ],
 )
 def test_a_selection_that_cannot_be_is_refused(changes, message):

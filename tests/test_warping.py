@@ -215,11 +215,6 @@ def test_what_the_batched_engine_cannot_run_is_named(transform, message):
         warping.BatchedPolicy(A.Compose([transform]))
 
 
-def test_an_unknown_policy_is_named():
-    with pytest.raises(ValueError, match="no policy is called 'blur'"):
-        augmentation.build("blur")
-
-
 def test_retired_arguments_are_errors_here():
     with pytest.raises(UserWarning, match="not valid"):
         A.Rotate(limit=6, value=33)

@@ -44,7 +44,8 @@ class ImageSet:
 
     ``name`` is ``"MNIST"`` only where all four files have MNIST's checksums.
     ``md5`` is one checksum over both halves, recorded with every result.
-    ``deskewed`` says that the digits are set upright (``utils.deskewing``).
+    ``deskewed`` says that the digits are set upright (``utils.deskewing``); ``judge`` is what a log
+    calls the test half.
     Raises ``ValueError`` where images or labels are not what the module's first lines say.
     """
 
@@ -55,6 +56,7 @@ class ImageSet:
     test_labels: Tensor
     md5: str
     deskewed: bool = False
+    judge: str = "Test set"
 
     def __post_init__(self) -> None:
         checks.images(self.train_images, self.train_labels)
@@ -210,6 +212,7 @@ def validation_split(
     return replace(
         images,
         name=f"{images.name} validation" + (f" {part}" if part > 1 else ""),
+        judge="Validation",
         train_images=images.train_images[kept],
         train_labels=images.train_labels[kept],
         test_images=images.train_images[held_out],

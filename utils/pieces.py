@@ -26,7 +26,8 @@ EVALUATION_BATCH = 1000
 class Pieces:
     """What a recipe and a seed make: everything that ``training.fit`` needs, and the call itself.
 
-    ``seed`` is that of the global random streams while it trains (dropout draws from them).
+    ``seed`` is that of the global random streams while it trains (dropout draws from them),
+    ``judge`` what the log calls the images that it is judged on.
     """
 
     recipe: Recipe
@@ -38,6 +39,7 @@ class Pieces:
     average: AveragedModel | None
     device: torch.device
     seed: int
+    judge: str
 
     @property
     def network(self) -> nn.Module:
@@ -60,6 +62,7 @@ class Pieces:
                 learn=getattr(self.train_loader, "learn", None),
                 device=self.device,
                 verbose=verbose,
+                judge=self.judge,
                 on_update=on_update,
                 after_epoch=after_epoch,
             )
@@ -101,7 +104,8 @@ def prepare(
     if recipe.ema:
         keep = get_ema_multi_avg_fn(recipe.ema)
         average = AveragedModel(model, multi_avg_fn=keep, use_buffers=True)
-    return Pieces(recipe, model, *loaders, optimizer, schedule, average, device, stream_seed)
+    made = (recipe, model, *loaders, optimizer, schedule, average, device, stream_seed)
+    return Pieces(*made, images.judge)
 
 
 def _make_model(recipe: Recipe, own: nn.Module | Callable | None, seed: int) -> nn.Module:
@@ -128,8 +132,7 @@ def _make_optimizer(recipe: Recipe, own: Callable | None, parameters, device) ->
 
 def _check_made(name: str, made, kind) -> None:
     if not isinstance(made, kind):
-        kinds = getattr(kind, "__name__", "torch lr_scheduler")
-        raise ValueError(f"{name}= makes a {type(made).__name__}, expected a {kinds}")
+        raise ValueError(f"{name}= makes a {type(made).__name__}, expected a {kind.__name__}")
 
 
 def preprocessed(recipe: Recipe, images: data.ImageSet) -> data.ImageSet:

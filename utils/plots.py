@@ -22,6 +22,8 @@ from utils.plot_style import BLUE, GREY, ORANGE, RED
 from utils.support import checks
 from utils.support.tables import Table
 
+WINDOW = 25  # batches of a mean loss
+
 
 def show_digit(axes, image: Tensor, **options) -> None:
     """Draw one image; ``ValueError`` unless it is ``[28, 28]`` with pixels 0..255."""
@@ -34,16 +36,15 @@ def show_digit(axes, image: Tensor, **options) -> None:
     axes.spines[:].set_visible(False)
 
 
-def sample_grid(images: Tensor, labels: Tensor, name: str, columns: int = 15) -> Figure:
-    """The first images of every class, a row each: 0 to 4 on the left, 5 to 9 on the right."""
+def sample_grid(images: Tensor, labels: Tensor, name: str) -> Figure:
+    """The first 7 images of every class, a row each: 0 to 4 on the left, 5 to 9 on the right."""
     checks.images(images, labels)
-    checks.whole(3, columns=columns)
-    figure, axes = plot_style.figure(5, columns, height=3.4)
+    figure, axes = plot_style.figure(5, 15, height=3.4)
     for cell in axes.flat:
         cell.axis("off")
     for digit in range(10):
-        cells = axes[digit % 5, digit // 5 * (columns // 2 + 1) :]
-        for cell, image in zip(cells, images[labels == digit][: columns // 2], strict=False):
+        cells = axes[digit % 5, digit // 5 * 8 :]
+        for cell, image in zip(cells, images[labels == digit][:7], strict=False):
             show_digit(cell, image)
     return plot_style.title(figure, "Ten classes, centred, one grey channel, 28 × 28 pixels", name)
 
@@ -58,14 +59,9 @@ def class_spread(counts: dict[int, int], name: str) -> Figure:
     axes.set(xlabel="digit", ylabel="training images", xticks=list(counts))
     least, most = min(counts, key=counts.get), max(counts, key=counts.get)
     ratio = counts[most] / max(counts[least], 1)
-    finding = f"Nearly balanced: {most} is {ratio:.2f} times as frequent as {least}"
+    balance = "Nearly balanced" if ratio < 1.5 else "Not balanced"
+    finding = f"{balance}: {most} is {ratio:.2f} times as frequent as {least}"
     return plot_style.title(figure, finding, name)
-
-
-def augmented_samples(original: Tensor, engines: dict[str, Sequence[Tensor]], name: str) -> Figure:
-    """Digits and what ``engines``, rows of images by label, make of them in every epoch."""
-    finding = "A little rotation and perspective: every epoch sees new digits"
-    return before_and_after(original, engines, name, finding)
 
 
 def before_and_after(
@@ -98,17 +94,15 @@ def learning_rate(plans: dict[str, Sequence[float]], epochs: int) -> Figure:
     return plot_style.title(figure, finding)
 
 
-def updates(
-    made: Sequence[tuple[int, float, float]], over: str = "number", window: int = 25
-) -> Figure:
-    """What ``on_update`` heard: the loss of each batch, and the mean of the last ``window``.
+def updates(made: Sequence[tuple[int, float, float]], over: str = "number") -> Figure:
+    """What ``on_update`` heard: the loss of each batch, and the mean of the last ``WINDOW``.
 
     ``over="number"`` draws the learning rate below it; ``over="lr"`` has the rate on the axis, as
     a learning-rate range test is read.
     """
     if not made:
         raise ValueError("no update was heard: run.fit(on_update=updates.append) fills a list")
-    window = min(window, len(made))
+    window = min(WINDOW, len(made))
     number, loss, rate = np.array(made).T
     at = number if over == "number" else rate
     mean = np.convolve(loss, np.ones(window) / window, "valid")
@@ -121,7 +115,8 @@ def updates(
     if rows == 2:
         axes[1, 0].plot(at, rate, color=ORANGE)
         axes[1, 0].set(xlabel="update", ylabel="learning rate", ylim=(0, None))
-        finding = f"The mean loss falls from {mean[0]:.2f} to {mean[-1]:.2f}"
+        moves = "falls" if mean[-1] < mean[0] else "rises"
+        finding = f"The mean loss {moves} from {mean[0]:.2f} to {mean[-1]:.2f}"
         return plot_style.title(figure, f"{finding} in {len(made)} updates")
     axes[0, 0].set(xlabel="learning rate", xscale="log")
     lowest = at[window - 1 + mean.argmin()]

@@ -69,8 +69,8 @@ def load(name: str, folder: Path = FOLDER) -> FromPixels:
         return of_whole_numbers(content, recipe) if recipe.levels else of_floats(content, recipe)
     except Exception as error:  # of any kind, depending on where a file is damaged
         raise ValueError(
-            f"{path} is damaged or holds another network than the recipe {name}: make it anew with "
-            f"python -m utils.lab weights {name}"
+            f"{path} is damaged or holds another network than the recipe {name}: take it and "
+            f"{SUMS} from git again"
         ) from error
 
 

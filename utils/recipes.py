@@ -99,6 +99,11 @@ class Recipe:
             raise ValueError("at_random=True draws a selection: give its share, selection=0.25")
         if self.selection and self.engine != "batched":
             raise ValueError("selection needs the batched engine: it learns from whole batches")
+        if self.selection and self.schedule in schedules.BY_EPOCH:
+            raise ValueError(
+                f"schedule={self.schedule!r} counts epochs of one length, and a selection makes "
+                "the first one longer: use one_cycle, constant or plateau"
+            )
         if self.model == "plain":
             from utils import stages  # here: most recipes need none
 

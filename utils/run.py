@@ -195,6 +195,13 @@ def _drawn_anew(network: nn.Module) -> nn.Module:
     for layer in made.modules():
         if hasattr(layer, "reset_parameters"):
             layer.reset_parameters()
+    weights = zip(made.named_parameters(), network.parameters(), strict=True)
+    for name, kept in ((name, new) for (name, new), old in weights if torch.equal(new, old)):
+        if kept.ndim > 1:  # those of a batch norm always begin alike
+            raise ValueError(
+                f"{name} cannot be drawn anew, so all seeds would share it: hand over a function "
+                "that makes the network, model=make"
+            )
     return made
 
 

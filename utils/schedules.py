@@ -26,7 +26,7 @@ from torch.optim.lr_scheduler import (
 from utils.support import checks
 from utils.support.lookup import look_up
 
-Schedule = LRScheduler | ReduceLROnPlateau
+Schedule = LRScheduler
 
 
 def constant(optimizer: Optimizer, updates: int, epochs: int) -> Schedule:
@@ -83,6 +83,9 @@ SCHEDULES = {
     schedule.__name__: schedule
     for schedule in (constant, step, plateau, exponential, piecewise, one_cycle)
 }
+
+
+BY_EPOCH = ("step", "exponential", "piecewise")  # they divide the updates into equal epochs
 
 
 def build(name: str, optimizer: Optimizer, updates: int, epochs: int) -> Schedule:

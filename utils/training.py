@@ -71,6 +71,7 @@ def fit(
     learn: Callable[[Tensor, Tensor], None] | None = None,
     device: torch.device | str | None = None,
     verbose: bool = True,
+    judge: str = "Test set",
     on_update: Callable[[Update], None] | None = None,
     after_epoch: Callable[[History], None] | None = None,
 ) -> History:
@@ -80,7 +81,8 @@ def fit(
     training loss). A gradient longer than ``max_grad_norm``, over all weights together, is scaled
     down to it. ``average`` follows the model after every update and is evaluated in its place.
     ``learn`` is handed the logits and labels of every batch: a loader that selects its images.
-    ``on_update`` is handed each ``Update``, ``after_epoch`` the history so far.
+    ``judge`` is what the log calls the images of ``test_loader``. ``on_update`` is handed each
+    ``Update``, ``after_epoch`` the history so far.
 
     An interrupt (Ctrl-C, the stop button) ends training and returns the epochs that are finished.
     Raises ``ValueError`` for arguments or batches of the wrong kind, and ``TrainingDiverged``,
@@ -91,6 +93,7 @@ def fit(
     if max_grad_norm is not None:
         checks.number(0, open_low=True, max_grad_norm=max_grad_norm)
     _check_optimizer(model, optimizer, schedule)
+    checks.loader(test_loader)
     device = torch.device(device or default_device())
     model.to(device)
     evaluated = model if average is None else average.to(device).module
@@ -103,6 +106,7 @@ def fit(
             for x, y in epoch.batches(train_loader):
                 optimizer.zero_grad()
                 logits = model(x)
+                checks.logits(logits, y)
                 loss = F.cross_entropy(logits, y, label_smoothing=label_smoothing)
                 loss.backward()
                 if max_grad_norm is not None:
@@ -123,7 +127,7 @@ def fit(
             test = evaluate(evaluated, test_loader, device)
             history.add(epoch.samples, test, **epoch.found())
             if verbose:
-                print(f"Test set: {test}\n", flush=True)
+                print(f"{judge}: {test}\n", flush=True)
             if after_epoch is not None:
                 after_epoch(history)
     except KeyboardInterrupt:
@@ -185,7 +189,6 @@ class _Epoch:
 
     def count(self, loss: Tensor, x: Tensor, logits: Tensor, y: Tensor) -> None:
         """Add what one update gave."""
-        checks.logits(logits, y)
         self._loss_sum += loss * len(y)
         self.correct += (logits.argmax(1) == y).sum()
         self.samples += len(y)

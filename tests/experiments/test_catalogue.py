@@ -40,7 +40,6 @@ SPEED_FIELDS = {
 def test_a_step_changes_only_what_its_title_says(recipe):
     changed = difference(previous(recipe), recipe)
     assert changed.keys() == ALLOWED[recipe.name]
-    assert all(before != after for before, after in changed.values())
 
 
 @pytest.mark.parametrize("batched", STOCK_ENGINE, ids=lambda recipe: recipe.name)

@@ -88,6 +88,11 @@ def test_a_trial_that_lags_is_given_up(few, short, tmp_path, monkeypatch):
     assert search.finished(found) == [] and search.table(found).rows == []
 
 
+def test_a_third_split_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="split=3 is neither 1, to choose on, nor 2"):
+        search.run(LIMIT, 1, 3, folder=tmp_path)
+
+
 @pytest.mark.parametrize("split", [1, 2])
 def test_it_never_sees_the_test_images(split, digits, short, tmp_path, monkeypatch):
     watched = []
@@ -213,7 +218,7 @@ def test_looking_at_a_study_leaves_its_file_as_it_is(few, short, tmp_path):
     found = search.read(LIMIT, tmp_path)
     assert len(search.table(found).rows) == len(search.finished(found)) > 0
     assert path.read_bytes() == before
-    with pytest.raises(ValueError, match="no study of 3000 parameters"):
+    with pytest.raises(ValueError, match=r"no study 3000\.journal: python -m utils"):
         search.read(3000, tmp_path)
 
 

@@ -55,7 +55,7 @@ class Client(NotebookClient):
         for line in msg["content"].get("text", "").splitlines():  # only a stream has a text
             if line.startswith("EPOCH"):
                 self.epoch = line
-            elif line.startswith("Test set:"):
+            elif line.startswith(("Test set:", "Validation:")):
                 self.say(f"{self.epoch}  {line}")
         return super().process_message(msg, cell, cell_index)
 

@@ -31,7 +31,7 @@ from utils import data, models, plot_style, training
 from utils.experiments.frontier import FRONTIER
 from utils.lab.runs import results
 from utils.lab.runs.job import images_of
-from utils.lab.runs.validation import IMAGES, SPLITS
+from utils.lab.runs.validation import IMAGES, SPLITS, check_split
 from utils.pieces import prepare
 from utils.plot_style import BLUE, RED
 from utils.recipes import Recipe, build_model, formatted
@@ -103,6 +103,7 @@ def squeezed(width: float, before: float, squeeze: float, last: float) -> str:
 
 def journal(limit: int, folder: Path = FOLDER, split: int = 1) -> Path:
     """The file of the study of one limit, judged on one of the two validation splits."""
+    check_split(split)
     return folder / f"{limit}{SPLITS[split]}.journal"
 
 
@@ -110,7 +111,7 @@ def read(limit: int, folder: Path = FOLDER, split: int = 1) -> optuna.Study:
     """The study of one limit, to look at; ``ValueError`` where there is none."""
     path = journal(limit, folder, split)
     if not path.exists():
-        raise ValueError(f"there is no study of {limit} parameters: python -m utils.lab search")
+        raise ValueError(f"there is no study {path.name}: python -m utils.lab search {limit}")
     return optuna.load_study(study_name=f"up to {limit}", storage=_storage(path))
 
 

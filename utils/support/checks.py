@@ -98,6 +98,7 @@ def loader(value) -> None:
 
 def logits(values: Tensor, y: Tensor) -> None:
     """Raise ``ValueError`` unless a network's ``values`` for the labels ``y`` are ``[B, 10]``."""
+    tensor(values, "float [B, 10]", "the network's answer")
     if values.shape != (len(y), 10):
         raise ValueError(
             f"the network gives {list(values.shape)} for {len(y)} images, expected one score for "

@@ -26,7 +26,7 @@ def test_the_table_has_every_size_and_what_was_missed(sized):
     assert found["fewer than"] == [f"{limit:,}" for limit in FRONTIER]
     assert found["parameters"] == [f"{parameters(recipe):,}" for recipe in FRONTIER.values()]
     assert found["last epoch"][0] == "99.200\u00a0±\u00a00.016"
-    shown = ["not shown (p = 0.50)", "no, by 0.070 (p < 0.001)"]
+    shown = ["not shown (p = 0.50)", "no: less is shown, by 0.070 (p < 0.001)"]
     assert found["shown"][:2] == shown and found["shown"][-1] == "not shown (p = 0.50)"
     assert found["lowest, highest"][-1] == "99.70, 99.74"
     gaps = found["Δ to the size before [95 % interval]"]
@@ -54,7 +54,7 @@ def test_longer_runs_are_compared_seed_by_seed(sized):
         sized[recipe.name] = {n: [LEVELS[limit] + 0.01 * n + 0.03] for n in (1, 2, 3)}
     found = columns(frontier.longer())
     assert found["fewer than"] == [f"{limit:,}" for limit in LONG]
-    assert found[DELTA] == ["+0.05 [+0.05, +0.05]"] * 2
+    assert found[DELTA] == ["+0.05 [+0.05, +0.05] over 3"] * 2
     assert found["seed by seed"][0] == "99.24, 99.25, 99.26" and found["epochs"][0] == "60"
     assert found["these seeds in 20 epochs"][0] == "99.200"
 

@@ -117,6 +117,21 @@ def test_the_chance_of_one_more_run_is_students():
     assert intervals.chance_of(values, 99.5) == pytest.approx(stats.t.sf(0.25 / wide, 3))
 
 
+def test_one_more_run_of_each_scatters_by_both_spreads_and_both_means():
+    """Equal spreads and numbers: the variance is twice s² (1 + 1/n), with 2 n - 2 degrees."""
+    before, after = [99.1, 99.2, 99.3], [99.4, 99.5, 99.6]
+    found = intervals.one_more_each(before, after)
+    half = stats.t.ppf(0.975, 4) * (2 * 0.01 * (1 + 1 / 3)) ** 0.5
+    assert (found.low, found.high) == pytest.approx((0.3 - half, 0.3 + half))
+    assert intervals.signed(found) == f"[{0.3 - half:+.2f}, {0.3 + half:+.2f}]"
+
+
+def test_a_climb_is_no_swing():
+    assert intervals.straight([99.0, 99.1, 99.2, 99.3]) == pytest.approx((0.1, 0), abs=1e-9)
+    slope, spread = intervals.straight([0.0, 1.0, 0.0])
+    assert (slope, spread) == pytest.approx((0, (2 / 3) ** 0.5))
+
+
 def test_holm_by_hand():
     """Holm's steps: 0.005 · 4, 0.01 · 3, 0.03 · 2 and 0.04 · 1, none below the one before."""
     assert intervals.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
@@ -147,8 +162,8 @@ def test_a_verdict_needs_the_one_sided_bound():
     assert verdict(estimate([99.48] * 3), 99.48) == "not shown (p = 0.50)"
     assert verdict(steady, 99.46) == "yes (p = 0.037)"
     assert verdict(steady, 99.46, level=0.01) == "not shown (p = 0.037)"
-    assert verdict(steady, 99.60) == "no, by 0.120 (p = 0.001)"
-    assert verdict(estimate([99.31] * 3), 99.42) == "no, by 0.110 (p < 0.001)"
+    assert verdict(steady, 99.60) == "no: less is shown, by 0.120 (p = 0.001)"
+    assert verdict(estimate([99.31] * 3), 99.42) == "no: less is shown, by 0.110 (p < 0.001)"
 
 
 def test_a_table_says_what_chance_alone_would_show():

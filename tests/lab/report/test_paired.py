@@ -13,7 +13,7 @@ from utils.lab.report import paired
 def test_a_gap_is_paired_by_the_seeds_that_both_have(runs):
     runs["design_e2"] = of(99.00, 99.30, 99.50)
     runs["design_e3"] = {2: [99.60], 1: [99.40], 4: [90.00]}
-    assert paired.gap(DESIGN_E2, DESIGN_E3) == "+0.10 [+0.10, +0.10]"
+    assert paired.gap(DESIGN_E2, DESIGN_E3) == "+0.10 [+0.10, +0.10] over 2"
     assert paired.difference(paired.last(DESIGN_E2), paired.last(DESIGN_E3)).n == 2
     assert paired.gap(None, DESIGN_E3) == paired.gap(DESIGN_E3, DESIGN_E3) == ""
 

@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from utils.experiments.speed import SPEEDRUN
+from utils.experiments.published import DESIGN_A
+from utils.experiments.speed import FASTER, SPEEDRUN
 from utils.experiments.steps import SKELETON
 from utils.lab.report import records
 from utils.lab.timing.recorded import BASELINE, ENTRANTS
@@ -43,6 +44,14 @@ def test_a_record_does_not_change(tmp_path, race):
 def test_what_did_not_race_is_no_record(tmp_path, race):
     with pytest.raises(ValueError, match="a place in the race only if it is one of design_a"):
         records.write(SKELETON, race, tmp_path)
+
+
+def test_runs_that_do_not_show_their_target_are_no_record(tmp_path, race):
+    with pytest.raises(ValueError, match="speedrun_again is no record: a mean of at"):
+        records.write(FASTER, race, tmp_path)
+    with pytest.raises(ValueError, match="design_a is no record: it has no target"):
+        records.write(DESIGN_A, race, tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_folders_say_what_was_claimed():

@@ -37,7 +37,7 @@ def test_batch_sizes_come_with_their_seconds(runs):
     found = columns(studies.batch_sizes())
     assert found["batch_size"] == ["128", "256"]
     assert found["seconds per epoch"] == ["12.8", "25.6"]
-    assert found[DELTA] == ["", "-0.20 [-0.20, -0.20]"]
+    assert found[DELTA] == ["", "-0.20 [-0.20, -0.20] over 3"]
 
 
 def test_augmentation_is_studied_from_small_to_large(runs):
@@ -46,7 +46,7 @@ def test_augmentation_is_studied_from_small_to_large(runs):
     assert columns(table)["parameters"] == ["3,762", "7,496", "14,320"]
     found = row(table, "7,496")
     assert found["not augmented"].startswith("99.11") and found["augmented"].startswith("99.41")
-    assert found[DELTA] == "+0.30 [+0.28, +0.32]"
+    assert found[DELTA] == "+0.30 [+0.28, +0.32] over 3"
 
 
 def test_mended_pairs_are_counted_with_all_other_mistakes(wrong):

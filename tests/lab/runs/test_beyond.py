@@ -136,6 +136,13 @@ def test_a_run_recorded_anew_is_stale_until_it_is_measured(folders, images, caps
     assert list(measured.measured("short", found, runs)) == [0, 1]
 
 
+def test_what_was_measured_of_a_run_that_is_gone_goes(folders, images):
+    runs, found = folders
+    path_of(SHORT, 1, runs).unlink()
+    beyond.measure(["short"], images, runs, found)
+    assert list(measured.measured("short", found, runs)) == [0]
+
+
 def test_corruptions_that_give_other_pixels_are_measured_anew(folders, images, capsys):
     runs, found = folders
     path = found / "short.json"

@@ -220,13 +220,6 @@ def test_what_cannot_be_is_refused(tmp_path, options, message):
         grid.run([NAME], [0], **{"smoke": True, "folder": tmp_path} | options)
 
 
-def test_more_seeds_than_anybody_can_run_are_refused(capsys):
-    with pytest.raises(SystemExit):
-        command.main(["run", NAME, "--seeds", "0-1000000000"])
-    assert "'0-1000000000' is more than 10,000 seeds" in capsys.readouterr().err
-    assert command.seeds("0-2,1,7") == [0, 1, 2, 7]
-
-
 def test_nothing_but_mnist_enters_the_recorded_results(digits, monkeypatch):
     job.images_of.cache_clear()
     monkeypatch.setattr("utils.data.load", lambda *_: digits)

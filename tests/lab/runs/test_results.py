@@ -13,7 +13,6 @@ from utils.experiments import catalogue, recorded
 from utils.experiments.recorded import BadResult, path_of
 from utils.experiments.steps import LR_SCHEDULE, SKELETON
 from utils.lab.runs import one, results
-from utils.support.files import write_json
 
 SHORT = SKELETON.variant("short", "Short", epochs=1)
 
@@ -200,15 +199,6 @@ def test_a_draft_is_in_no_table_of_all(monkeypatch):
     assert set(results.frame().recipe) == {"study_batch_256"}
     with pytest.raises(BadResult, match="it is a draft, judged on validation only"):
         results.frame(["short"])
-
-
-def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path):
-    path = tmp_path / "seed-0.json"
-    write_json({"fine": 1}, path)
-    with pytest.raises(TypeError):
-        write_json({"broken": object()}, path)
-    assert json.loads(path.read_text(encoding="utf-8")) == {"fine": 1}
-    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_kill_at_any_moment_leaves_only_whole_files(tmp_path):

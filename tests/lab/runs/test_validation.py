@@ -68,6 +68,17 @@ def test_choices_are_made_on_images_outside_the_test_set(watched, few, tmp_path)
     assert len(choices.frame(["short"])) == 8
 
 
+def test_a_corruption_is_counted_on_its_own_images(few):
+    """Where every label is 0, what is read right is what the network takes for a 0."""
+    zeros = dataclasses.replace(few, test_labels=torch.zeros_like(few.test_labels))
+    run = one.run(SHORT, 0, few, "cpu", verbose=False, corrupted={"none": few, "zeros": zeros})
+    wrong = run["misclassified"]
+    taken = int((few.test_labels == 0).sum()) - wrong["labels"].count(0)
+    taken += wrong["predictions"].count(0)
+    expected = {"none": run["history"]["test_correct"][-1], "zeros": taken}
+    assert run["corrupted_correct"] == expected
+
+
 def test_what_was_chosen_is_confirmed_on_other_images(watched, tmp_path):
     validation.run(SHORT, {"lr": [0.05]}, [0], jobs=1)
     validation.run(SHORT, {"lr": [0.05]}, [0], jobs=1, split=2)

@@ -5,7 +5,7 @@ Every table reads the reported runs and nothing else; ``BadResult`` where one is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import pairwise
 
 import numpy as np
@@ -17,8 +17,16 @@ from utils.experiments import catalogue
 from utils.experiments.published import COMMON, COMMONS, DESIGN_E3, DESIGNS
 from utils.experiments.steps import LR_SCHEDULE, STEPS
 from utils.lab.report import paired, pictures
-from utils.lab.report.intervals import estimate, verdict
-from utils.lab.report.paired import gap, last, parameters, published, tabulate, with_seeds
+from utils.lab.report.intervals import estimate, one_more_each, signed, straight, verdict
+from utils.lab.report.paired import (
+    best_epochs,
+    gap,
+    last,
+    parameters,
+    published,
+    tabulate,
+    with_seeds,
+)
 from utils.lab.runs import results
 from utils.plot_style import BLUE, GREEN, RED
 from utils.recipes import Recipe, formatted
@@ -124,15 +132,20 @@ def ranges() -> Table:
 
 
 def stages() -> Table:
-    """From one published stage to the next: the gain as published, and ours, paired by seed."""
+    """From one published stage to the next: the gain as published, and ours, paired by seed.
+
+    A published gain is that of two single runs, mostly of their best epochs. So the range in which
+    the gain of one more such pair of ours would lie stands beside the gain of our means.
+    """
     columns = ["stages", "what changes here", "published gain", "gain here [95 % interval]"]
-    columns.append("a seed beats one before")
+    columns += ["two single runs, best epochs [95 %]", "a seed beats one before"]
     rows = [
         [
             f"{label(before)} → {label(after)}",
             recipes.in_words(recipes.difference(before, after)),
             f"{published(after).test - published(before).test:+.2f}",
             gap(before, after),
+            signed(one_more_each(*map(best_epochs, (before, after)))),
             paired.beats(before, after),
             f"{published(after).train:.2f}",
             f"{results.last_accuracies(after.name, 'train').mean():.2f}",
@@ -209,7 +222,7 @@ def curves_picture() -> Figure:
             runs = results.frame([what.name])
             pictures.curve(axes, runs, "test_accuracy", color=color)
             late = runs[runs.epoch > what.epochs - 5].groupby("seed").test_accuracy
-            swings.append(late.apply(around_line).mean())
+            swings.append(late.apply(lambda five: straight(five)[1]).mean())
         axes.set_title(f"{label(recipe)}: {parameters(recipe):,} parameters", fontsize=9.5)
         axes.set(xlabel="", ylabel="", ylim=(98, 99.75))
     names = ["own recipe", "common recipe"]
@@ -222,10 +235,3 @@ def curves_picture() -> Figure:
         f"The last five epochs: ± {own:.3f} points under own recipes, ± {common:.3f} under the "
         "common one\n(standard deviation around a straight line; curves: mean and range of seeds)",
     )
-
-
-def around_line(values: Sequence[float]) -> float:
-    """Standard deviation around the best straight line, which takes two degrees of freedom."""
-    at = np.arange(len(values))
-    rest = values - np.polyval(np.polyfit(at, values, 1), at)
-    return float(np.sqrt((rest**2).sum() / (len(values) - 2)))

@@ -88,7 +88,10 @@ def paired_difference(before: Sequence[float], after: Sequence[float]) -> Estima
 
 def welch(before: Sequence[float], after: Sequence[float]) -> Estimate:
     """``after - before`` of two lists that have nothing in common, and each its own spread."""
-    old, new = estimate(before), estimate(after)
+    return _apart(estimate(before), estimate(after))
+
+
+def _apart(old: Estimate, new: Estimate) -> Estimate:
     parts = np.square([old.error, new.error])
     total = float(parts.sum())
     # Welch and Satterthwaite; without any spread the number does not matter.
@@ -135,6 +138,17 @@ def over_seeds_and_images(scores: ArrayLike) -> Estimate:
     return max(found, key=lambda one: one.high)
 
 
+def straight(values: Sequence[float]) -> tuple[float, float]:
+    """Of the best straight line through ``values``: the slope, and the deviation around it.
+
+    The line takes two degrees of freedom. At least 3 values.
+    """
+    at = np.arange(len(values))
+    slope, start = np.polyfit(at, values, 1)
+    rest = np.asarray(values) - (start + slope * at)
+    return float(slope), float((np.square(rest).sum() / (len(values) - 2)) ** 0.5)
+
+
 def better_share(before: Sequence[float], after: Sequence[float]) -> float:
     """How often a run of ``after`` beats one of ``before``; a tie counts half.
 
@@ -144,11 +158,21 @@ def better_share(before: Sequence[float], after: Sequence[float]) -> float:
     return float(found.statistic) / (len(before) * len(after))
 
 
-def chance_of(values: Sequence[float], least: float) -> float:
-    """The chance that one more run reaches ``least``, if runs are normal: Student's prediction."""
+def one_more(values: Sequence[float]) -> Estimate:
+    """What one more run gives, if runs are normal: Student's prediction."""
     found = estimate(values)
-    one_more = found.std * (1 + 1 / found.n) ** 0.5
-    return 1 - Estimate(found.mean, one_more, found.freedom, found.n).p_at_least(least)
+    error = found.std * (1 + 1 / found.n) ** 0.5
+    return Estimate(found.mean, error, found.freedom, found.n)
+
+
+def one_more_each(before: Sequence[float], after: Sequence[float]) -> Estimate:
+    """``after - before`` of one more run of each, as single runs are compared: not paired."""
+    return _apart(one_more(before), one_more(after))
+
+
+def chance_of(values: Sequence[float], least: float) -> float:
+    """The chance that one more run reaches ``least``."""
+    return 1 - one_more(values).p_at_least(least)
 
 
 def holm(p: Sequence[float]) -> list[float]:
@@ -187,11 +211,16 @@ def interval(found: Estimate, digits: int = 2) -> str:
     return f"[{found.low:.{digits}f}, {found.high:.{digits}f}]"
 
 
+def signed(found: Estimate) -> str:
+    """``[-0.05, +0.61]``, two-sided, 95 %."""
+    return f"[{found.low:+.2f}, {found.high:+.2f}]"
+
+
 class Difference(str):
     """An ``Estimate`` as a cell shows it; whoever sums up a table asks for the ``estimate``."""
 
-    def __new__(cls, found: Estimate) -> Difference:
-        text = f"{found.mean:+.2f} [{found.low:+.2f}, {found.high:+.2f}]"
+    def __new__(cls, found: Estimate, note: str = "") -> Difference:
+        text = f"{found.mean:+.2f} {signed(found)}{note}"
         if not found.excludes_zero:
             text += " (not shown)"
         elif min(abs(found.low), abs(found.high)) < 0.005:  # a bound that reads as zero
@@ -209,13 +238,14 @@ def p_value(p: float) -> str:
 def verdict(found: Estimate, target: float, level: float = 0.05) -> str:
     """Whether a mean of at least ``target`` is shown over seeds, one-sided at ``level``.
 
-    ``yes``, ``not shown`` where chance alone explains what is seen, or ``no``; with p.
+    ``yes``; ``no`` where a lower mean is shown; ``not shown`` where neither is. p is that of the
+    answer, for ``not shown`` that of ``yes``.
     """
     p = found.p_at_least(target)
     if found.shows(target, level):
         return f"yes ({p_value(p)})"
     if 1 - p < level:
-        return f"no, by {target - found.mean:.3f} ({p_value(1 - p)})"
+        return f"no: less is shown, by {target - found.mean:.3f} ({p_value(1 - p)})"
     return f"not shown ({p_value(p)})"
 
 

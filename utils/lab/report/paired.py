@@ -152,8 +152,14 @@ def gap(before: Recipe | None, after: Recipe) -> str:
 
 
 def apart(before: Recipe, after: Recipe, old: pd.Series, new: pd.Series) -> intervals.Difference:
-    """``new`` less ``old``, any measure of the two recipes by seed, paired where that is right."""
-    return intervals.Difference(difference(old, new, share_start(before, after)))
+    """``new`` less ``old``, any measure of the two recipes by seed, paired where that is right.
+
+    Where only some of the seeds have a partner it says how many.
+    """
+    paired = share_start(before, after)
+    pairs = len(old.index.intersection(new.index)) if paired else 0
+    note = f" over {pairs}" if 0 < pairs < max(len(old), len(new)) else ""
+    return intervals.Difference(difference(old, new, paired), note)
 
 
 def overall_gap(before: Recipe | None, after: Recipe) -> str:

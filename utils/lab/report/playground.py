@@ -62,11 +62,10 @@ def recorded_networks() -> tuple[dict[str, pretrained.FromPixels], list[str]]:
     found, lines = {}, []
     for recipe in STEPS:
         try:
-            network = networks.load(path_of(recipe, SEED, results.FOLDER), recipe)
+            path = path_of(recipe, SEED, results.FOLDER)
+            found[recipe.title] = networks.reader(path, recipe)
         except BadResult as error:
             lines.append(f"{recipe.title}: left out, {error}")
-            continue
-        found[recipe.title] = pretrained.FromPixels(network, recipe.deskew).eval()
     for limit, recipe in FRONTIER.items():
         found[f"{limit // 1000}k"] = pretrained.load(recipe.name)
     return found, lines
@@ -119,10 +118,7 @@ def sample_digits(images: data.ImageSet) -> list[dict]:
         run = read_sealed(path_of(recipe, SEED, results.FOLDER))
         wrong.update(run["misclassified"]["indices"])
     often = sorted(wrong, key=lambda at: (-wrong[at], at))[:WRONG]
-    return [
-        _sample(images, at, at in often)
-        for at in first + sorted(often, key=wrong.get, reverse=True)
-    ]
+    return [_sample(images, at, at in often) for at in first + often]
 
 
 def _sample(images: data.ImageSet, at: int, wrong: bool) -> dict:

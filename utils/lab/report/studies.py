@@ -175,11 +175,6 @@ def mended_pairs() -> Table:
 MARGIN = 0.1  # points: two engines closer than this may stand for each other
 
 
-def _first_records(recipe: Recipe) -> pd.Series:
-    """Test accuracy of the last epoch by seed, of the first records."""
-    return pd.Series(protocol.first_records()[recipe.name]["last"])
-
-
 def engines() -> Table:
     """Test accuracy with either augmentation engine, and whether the two may stand for each other.
 
@@ -188,7 +183,7 @@ def engines() -> Table:
     machine.
     """
     pairs = {
-        batched: (_first_records(stock), _first_records(batched))
+        batched: tuple(protocol.first_accuracies(r.name) for r in (stock, batched))
         for batched, stock in STOCK_ENGINE.items()
     }
     found = {batched: paired.difference(*pair) for batched, pair in pairs.items()}

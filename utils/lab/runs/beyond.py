@@ -1,13 +1,14 @@
 """Recorded networks on digits that are not MNIST's: counted, one file a recipe in assets/beyond.
 
-Nothing is trained: every recorded run keeps its network. A file says for each seed which network
-was measured, by its SHA-256, and of each set how many digits it read.
+Nothing is trained: runs keep their networks, but for the older ones, which are named. A file says
+for each seed which network was measured, by its SHA-256, and of each set how many digits it read.
 """
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +23,10 @@ from utils.lab.runs import networks
 from utils.lab.runs.job import RUNNING
 from utils.lab.runs.measured import BINS, FOLDER, FORMAT, SEED, SETS, SURE, read
 from utils.recipes import Recipe, recipe_hash
-from utils.support import checks, machine
+from utils.support import machine
 from utils.support.files import write_json
 
+SAMPLE = 100  # images of a set
 TOLERANCE = 0.01  # grey levels by which a set's sample may differ, for a rounding of torch's
 
 
@@ -37,7 +39,7 @@ def measure(
     is not its run's, or does not give the answers that its run recorded.
     """
     machine.keep_freed()
-    made: dict[str, ImageSet] = {}  # when the first network needs them
+    sets = functools.cache(lambda: {name: known.make(digits) for name, known in SETS.items()})
     now = sample(digits)
     for recipe in [catalogue.recipe(name) for name in names]:
         if not seeds_of(recipe, runs):
@@ -46,52 +48,60 @@ def measure(
         lock.parent.mkdir(parents=True, exist_ok=True)
         try:
             with FileLock(lock, timeout=0.3), machine.cpu_threads(1):
-                _measure_recipe(recipe, digits, now, made, runs, folder)
+                _measure_recipe(recipe, digits.md5, now, sets, runs, folder)
         except Timeout:
             print(f"{recipe.name}: another command measures it")
 
 
-def _measure_recipe(recipe: Recipe, digits, now, made, runs: Path, folder: Path) -> None:
+def _measure_recipe(
+    recipe: Recipe,
+    md5: str,
+    now: dict[str, float],
+    sets: Callable[[], dict[str, ImageSet]],
+    runs: Path,
+    folder: Path,
+) -> None:
     path = folder / f"{recipe.name}.json"
     about = {
         "format": FORMAT,
         "recipe": recipe.name,
         "recipe_hash": recipe_hash(recipe),
-        "data_md5": digits.md5,
+        "data_md5": md5,
         "seed": SEED,
         "sample": now,
     }
-    known = path.exists() and _same(read(path), about)
-    done = dict(read(path)["runs"]) if known else {}
-    for seed, result in seeds_of(recipe, runs).items():
-        kept = read_sealed(result).get("network")
-        if not kept or done.get(str(seed), {}).get("network") == kept:
-            continue
-        made = made or _fill(made, digits)
-        done[str(seed)] = {"network": kept, **_read_all(recipe, result, made)}
-        done = dict(sorted(done.items(), key=lambda pair: int(pair[0])))
-        content = about | {"images": {name: len(s.test_labels) for name, s in made.items()}}
-        content |= {"runs": done}
-        write_json(content | {"sha256": seal(content)}, path)
-        print(f"{recipe.name} seed {seed}: {done[str(seed)]['seconds']} s", flush=True)
+    held = read(path) if path.exists() else {}
+    old = held["runs"] if held and _same(held, about) else {}
+    results = seeds_of(recipe, runs)
+    kept = {str(seed): read_sealed(result).get("network") for seed, result in results.items()}
+    done = {seed: run for seed, run in old.items() if run["network"] == kept.get(seed)}
+    if done != old:  # a run that is gone, or was recorded anew
+        _write(about, held["images"], done, path)
+    for seed, result in results.items():
+        if not kept[str(seed)]:
+            print(f"{recipe.name} seed {seed}: keeps no network")
+        elif str(seed) not in done:
+            done[str(seed)] = {"network": kept[str(seed)], **_read_all(recipe, result, sets())}
+            _write(about, {name: len(s.test_labels) for name, s in sets().items()}, done, path)
+            print(f"{recipe.name} seed {seed}: {done[str(seed)]['seconds']} s", flush=True)
 
 
-def _fill(made: dict[str, ImageSet], digits: ImageSet) -> dict[str, ImageSet]:
-    made |= {name: known.make(digits) for name, known in SETS.items()}
-    return made
+def _write(about: dict, images: dict[str, int], done: dict[str, dict], path: Path) -> None:
+    runs = dict(sorted(done.items(), key=lambda pair: int(pair[0])))
+    content = about | {"images": images, "runs": runs}
+    write_json(content | {"sha256": seal(content)}, path)
 
 
-def sample(digits: ImageSet, n: int = 100) -> dict[str, float]:
+def sample(digits: ImageSet) -> dict[str, float]:
     """What tells whether a set's pixels are still those measured: a weighted mean of some.
 
-    Of its first ``n`` images, with fixed weights -1..1, so that a pixel's place counts.
+    Of its first ``SAMPLE`` images, with fixed weights -1..1, so that a pixel's place counts.
     """
-    checks.whole(1, n=n)
-    few = digits.subset(1, min(n, len(digits.test_labels)))
-    weights = torch.from_numpy(np.random.default_rng(0).uniform(-1, 1, (n, 28, 28)))
+    few = digits.subset(1, min(SAMPLE, len(digits.test_labels)))
+    weights = torch.from_numpy(np.random.default_rng(0).uniform(-1, 1, (SAMPLE, 28, 28)))
 
     def of(images: torch.Tensor) -> float:
-        images = images[:n].double()
+        images = images[:SAMPLE].double()
         return round((images * weights[: len(images)]).mean().item(), 4)
 
     return {name: of(known.make(few).test_images) for name, known in SETS.items()}
@@ -107,10 +117,7 @@ def _same(found: dict, about: dict) -> bool:
 
 def _read_all(recipe: Recipe, result: Path, sets: dict[str, ImageSet]) -> dict:
     """How many digits of each set the network of a run reads, and how sure it is."""
-    network = networks.load(result, recipe)
-    if recipe.channels_last:  # as it was trained and judged
-        network = network.to(memory_format=torch.channels_last)
-    network = pretrained.FromPixels(network, recipe.deskew).eval()
+    network = networks.reader(result, recipe)
     started, correct = time.perf_counter(), {}
     sure = {kind: np.zeros((3, BINS)) for kind in SURE}
     for name, images in sets.items():

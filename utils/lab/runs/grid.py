@@ -108,7 +108,7 @@ def _is_recorded(job: Job) -> bool:
     """Whether its result is there; ``BadResult`` where what is there is not it."""
     if not job.path.exists():
         return False
-    if job.images == "validation":
+    if job.images.startswith("validation"):
         read_sealed(job.path)
     else:
         results.read(job.path, job.recipe, job.seed, full=job.images == "mnist")

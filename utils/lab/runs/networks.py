@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from utils import levels
 from utils.experiments.recorded import BadResult, read_sealed
+from utils.pretrained import FromPixels
 from utils.recipes import Recipe, build_model
 from utils.support.files import replacing
 
@@ -62,10 +63,20 @@ def load(result: Path, recipe: Recipe) -> nn.Module:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise BadResult(f"{result} keeps no network: {error}") from error
+        raise BadResult(
+            f"{result} keeps no network ({error}): older runs have none, and only a run that is "
+            "recorded anew keeps one"
+        ) from error
     if hashlib.sha256(content).hexdigest() != read_sealed(result).get("network"):
         raise BadResult(f"{path} is not the network of {result.name}: take both from git again")
     return unpacked(content, recipe)
+
+
+def reader(result: Path, recipe: Recipe) -> FromPixels:
+    """``load``, laid out as it was trained and judged, for pixels."""
+    layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
+    network = load(result, recipe).to(memory_format=layout)
+    return FromPixels(network, recipe.deskew).eval()
 
 
 def unpacked(content: bytes, recipe: Recipe) -> nn.Module:

@@ -16,6 +16,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pandas as pd
+
 from utils.experiments.record import Experiment
 from utils.experiments.recorded import read_sealed, seeds_of
 from utils.recipes import Recipe, recipe_hash
@@ -38,6 +40,11 @@ def first_records() -> dict[str, dict]:
     the last epoch by seed, are those of the records that stood before all were made again.
     """
     return json.loads(FIRST.read_text(encoding="utf-8"))
+
+
+def first_accuracies(name: str) -> pd.Series:
+    """Last accuracies of the first records, in per cent, by seed."""
+    return pd.Series(first_records()[name]["last"]).rename(index=int)
 
 
 def first_test(recipe: Recipe) -> str | None:

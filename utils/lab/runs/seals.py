@@ -51,8 +51,7 @@ def of_another_run(recipe: Recipe, seed: int, images: data.ImageSet) -> str:
     run = results.recorded(recipe)[seed]
     if "network" not in run:
         return ""
-    network = networks.load(recorded.path_of(recipe, seed), recipe)
-    reader = pretrained.FromPixels(network, recipe.deskew).eval()
+    reader = networks.reader(recorded.path_of(recipe, seed), recipe)
     digits, _ = pretrained.classify(reader, images.test_images)
     wrong = (digits != images.test_labels).nonzero().flatten().tolist()
     apart = len({*wrong} ^ {*run["misclassified"]["indices"]})

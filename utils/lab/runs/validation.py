@@ -50,6 +50,11 @@ def candidates(recipe: Recipe, tried: dict[str, list]) -> list[Recipe]:
     ]
 
 
+def check_split(split: int) -> None:
+    if split not in SPLITS:
+        raise ValueError(f"split={split} is neither 1, to choose on, nor 2, to confirm on")
+
+
 def run(
     recipe: Recipe,
     tried: dict[str, list],
@@ -65,8 +70,7 @@ def run(
 
     ``split`` says which 10,000 images are held out: 1 to choose, 2 to confirm.
     """
-    if split not in SPLITS:
-        raise ValueError(f"split={split} is neither 1, to choose on, nor 2, to confirm on")
+    check_split(split)
     todo = []
     for seed, candidate in product(seeds, candidates(recipe, tried)):
         changed = changed_settings(recipe.settings(), candidate.settings()) or AS_CHOSEN
