@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 import torch
+from drawing_oracle import prepare_drawing
 from page_script import Script
 from torch import nn
 
@@ -131,7 +132,7 @@ def test_a_digit_is_set_upright_within_a_grey_level(script, digits):
 def test_a_drawing_is_prepared_within_a_grey_level(script, left_out, upright):
     switches = {name: name != left_out for name in ("size", "centre")} | {"upright": upright}
     for drawing in DRAWINGS[:: 1 if left_out is None else 7]:
-        theirs = playground.prepare_drawing(drawing["strokes"], **switches).numpy().astype(int)
+        theirs = prepare_drawing(drawing["strokes"], **switches).numpy().astype(int)
         ours = script.prepared(drawing["strokes"], **switches)
         assert np.abs(ours - theirs).max() <= 1 and theirs.max() > 200
 
@@ -139,7 +140,7 @@ def test_a_drawing_is_prepared_within_a_grey_level(script, left_out, upright):
 def test_drawings_are_read(script):
     """Most of the hand-designed strokes are read right by the largest network."""
     network = pretrained.load("frontier_20k")
-    images = torch.stack([playground.prepare_drawing(one["strokes"]) for one in DRAWINGS])
+    images = torch.stack([prepare_drawing(one["strokes"]) for one in DRAWINGS])
     answers, _ = pretrained.classify(network, images)
     right = (answers == torch.tensor([one["label"] for one in DRAWINGS])).float().mean()
     assert right >= 0.9
@@ -153,4 +154,4 @@ def test_a_drawing_that_cannot_be_is_named():
         ({"points": [[1, 5]]}, "a stroke is"),
     ):
         with pytest.raises(ValueError, match=re.escape(words)):
-            playground.prepare_drawing([stroke])
+            prepare_drawing([stroke])

@@ -158,30 +158,32 @@ def build_loaders(
     """
     if policy is None and recipe.augmentation:
         policy = augmentation.build(recipe.augmentation)
-    shared = {"batch_size": recipe.batch_size, "shuffle": True, "seed": seed}
     train = (images.train_images, images.train_labels)
-    augment = None
-    if policy is not None and not hasattr(policy, "set_random_state"):
-        augment = OwnPolicy(policy)
-    elif policy is not None and recipe.engine == "batched":
-        augment = _batched(policy)
-    by_image = augment is None and (policy is not None or recipe.engine == "albumentations")
-    if by_image and recipe.selection:
-        raise ValueError("selection needs whole batches: this policy runs image by image")
-    if recipe.selection:
-        del shared["shuffle"]
-        chosen = {"share": recipe.selection, "at_random": recipe.at_random}
-        train_loader = SelectingLoader(*train, augment=augment, device=device, **shared, **chosen)
-    elif by_image:
-        train_loader = stock_loader(*train, transform=policy, **shared)
+    shared = {"batch_size": recipe.batch_size, "seed": seed}
+    augment = _for_batches(policy, recipe.engine)
+    if augment is None and (policy is not None or recipe.engine == "albumentations"):
+        if recipe.selection:
+            raise ValueError("selection needs whole batches: this policy runs image by image")
+        train_loader = stock_loader(*train, transform=policy, shuffle=True, **shared)
     else:
-        train_loader = MemoryLoader(*train, augment=augment, device=device, **shared)
+        shared |= {"augment": augment, "device": device}
+        if recipe.selection:
+            chosen = {"share": recipe.selection, "at_random": recipe.at_random}
+            train_loader = SelectingLoader(*train, **shared, **chosen)
+        else:
+            train_loader = MemoryLoader(*train, shuffle=True, **shared)
     test = (images.test_images, images.test_labels)
     return train_loader, MemoryLoader(*test, batch_size=EVALUATION_BATCH, device=device)
 
 
-def _batched(policy) -> Callable | None:
-    """An albumentations policy for whole batches, ``None`` where only albumentations can run it."""
+def _for_batches(policy: Callable | None, engine: str) -> Callable | None:
+    """``policy`` for whole batches; ``None`` where there is none, or it runs image by image."""
+    if policy is None:
+        return None
+    if not hasattr(policy, "set_random_state"):  # a function, not of albumentations
+        return OwnPolicy(policy)
+    if engine != "batched":
+        return None
     from utils.warping import BatchedPolicy
 
     try:

@@ -1,8 +1,7 @@
 """One page to draw on: ``show(run)`` in a notebook, ``write(path, {"mine": network})`` as a file.
 
 The page is one HTML file that needs no server and no network. Its sources are in ``utils/page``;
-``page`` puts them into one file, with the networks as plain data. ``prepare_drawing`` does in
-Python what the page does to a drawing.
+``page`` puts them into one file, with the networks as plain data.
 """
 
 from __future__ import annotations
@@ -20,12 +19,11 @@ from torch import nn
 
 from utils.data import MEAN, STD
 from utils.page.description import describe
-from utils.page.preparation import prepare_drawing
 from utils.pretrained import FromPixels
 from utils.run import Run
 from utils.support.files import write_text
 
-__all__ = ["Shown", "describe_named", "page", "prepare_drawing", "show", "write"]
+__all__ = ["Shown", "describe_named", "page", "show", "write"]
 
 SOURCES = Path(__file__).parent / "page"
 # In this order: each may use what those before it export.

@@ -1,5 +1,5 @@
 // The page: one state, and what follows from it.
-import { largest, probabilitiesOf, readyNetwork } from "./arithmetic.js";
+import { probabilitiesOf, readyNetwork } from "./arithmetic.js";
 import { PENS, prepare, upright } from "./preparation.js";
 import { fragmentOf, newState, readFragment } from "./state.js";
 import { canvas, colour, eachFrame, element } from "./paint.js";
@@ -148,12 +148,14 @@ function choose(name) {
 async function occlude() {
   const now = turn;
   const { pixels } = last;
-  get("occlude").setAttribute("aria-pressed", "true");
+  const button = get("occlude");
+  const wanted = () => now === turn && button.getAttribute("aria-pressed") === "true";
+  button.setAttribute("aria-pressed", "true");
   get("field").textContent = "Taking ink away, square by square …";
   const { name } = networks.get(state.network);
   const apart = separate.get(name) ?? readyNetwork(described.get(name), data.mean, data.std);
   separate.set(name, apart);
-  const found = await occlusionMap(apart, pixels, () => now === turn);
+  const found = await occlusionMap(apart, pixels, wanted);
   if (!found) return;
   occluded = found;
   paintOcclusion(get("seen"), found, pixels, get("field"));

@@ -1,6 +1,6 @@
 // From strokes to the 28 x 28 pixels that a network sees, as MNIST's digits were prepared.
 //
-// `utils/page/preparation.py` does the same, and a test holds the two together.
+// `tests/drawing_oracle.py` does the same, and a test holds the two together.
 
 export const SPAN = 1024; // the drawing's side in the units of its points
 export const GRID = 140; // the drawing's side in cells, 5 x 5 of them for one of 28 pixels

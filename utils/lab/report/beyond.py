@@ -50,16 +50,16 @@ def accuracies(recipes: Iterable[Recipe]) -> dict[Recipe, pd.DataFrame]:
     }
 
 
-def mean_std(values: Sequence[float], digits: int = 2) -> str:
+def over_seeds(values: Sequence[float], digits: int = 2) -> str:
     """``98.31 ± 0.12`` over seeds; of one seed only its value."""
-    return intervals.summary(values, digits).replace(" ", "\u00a0")
+    return intervals.unbroken(intervals.summary(values, digits))
 
 
 def by_corruption(recipes: Iterable[Recipe] = STEPS) -> Table:
     """Accuracy in per cent on every set, a column a recipe: mean ± std over seeds."""
     found = accuracies(recipes)
     rows = [
-        [name, *(mean_std(table[sets].mean(axis=1)) for table in found.values())]
+        [name, *(over_seeds(table[sets].mean(axis=1)) for table in found.values())]
         for name, sets in ROWS.items()
     ]
     return Table(["accuracy in %", *map(label, found)], rows if found else [])
@@ -88,9 +88,9 @@ def errors(recipes: Iterable[Recipe] = STEPS, base: Recipe = SKELETON) -> Table:
     rows = []
     for recipe, table in found.items():
         wrong = [100 - table["clean"], 100 - table[CORRUPTIONS].mean(axis=1)]
-        row = [label(recipe), f"{paired.parameters(recipe):,}", len(table), *map(mean_std, wrong)]
-        row += [mean_std(relative_errors(table, one), 1) for one in known.values()]
-        rows.append([*row, mean_std(100 - table["uci"])])
+        row = [label(recipe), f"{paired.parameters(recipe):,}", len(table), *map(over_seeds, wrong)]
+        row += [over_seeds(relative_errors(table, one), 1) for one in known.values()]
+        rows.append([*row, over_seeds(100 - table["uci"])])
     return Table([*columns, "UCI digits"], rows)
 
 

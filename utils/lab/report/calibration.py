@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from utils import plot_style
 from utils.experiments.steps import STEPS
-from utils.lab.report.beyond import COLORS, label, mean_std, nothing
+from utils.lab.report.beyond import COLORS, label, nothing, over_seeds
 from utils.lab.runs import measured
 from utils.lab.runs.measured import BINS
 from utils.plot_style import GREY
@@ -46,9 +46,9 @@ def calibration(recipes: Iterable[Recipe] = STEPS) -> Table:
         found = {kind: sureness(recipe, kind) for kind in kinds}
         if not found["clean"]:
             continue
-        error = [mean_std(map(calibration_error, by.values())) for by in found.values()]
+        error = [over_seeds(map(calibration_error, by.values())) for by in found.values()]
         sure = [[100 * (1 - c[1, -1] / c[0, -1]) for c in by.values()] for by in found.values()]
-        rows.append([label(recipe), *error, *(mean_std(values) for values in sure)])
+        rows.append([label(recipe), *error, *(over_seeds(values) for values in sure)])
     columns = [f"calibration error in %, {name}" for name in kinds.values()]
     columns += [f"wrong where surer than 93 %, in %, {name}" for name in kinds.values()]
     return Table(["recipe", *columns], rows)

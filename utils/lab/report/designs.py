@@ -78,7 +78,7 @@ def side_by_side() -> Table:
     return tabulate(
         sorted((*ALL, LR_SCHEDULE), key=label),
         ("design", design),
-        *("parameters", "published", "best epoch", "seeds that reach it (chance)", "last epoch"),
+        *("parameters", "best epoch", "published", "seeds that reach it (chance)", "last epoch"),
         ("last epoch, common recipe", lambda recipe: with_seeds(common_of(recipe))),
     )
 
@@ -91,7 +91,7 @@ def texts() -> Table:
         ALL,
         ("design", label),
         *("published", "its epoch", "epochs", "batch_size"),
-        ("seconds per epoch", lambda recipe: seconds(recipe) if timed[recipe] else ""),
+        ("our seconds per epoch", lambda recipe: seconds(recipe) if timed[recipe] else ""),
     )
 
 

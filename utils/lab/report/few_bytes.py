@@ -14,7 +14,16 @@ from utils.experiments.few_bytes import BYTES
 from utils.experiments.frontier import FRONTIER
 from utils.experiments.record import texts
 from utils.lab.report import frontier, paired, pictures
-from utils.lab.report.intervals import CLAIM, Estimate, claim, estimate, mean_std, p_value, verdict
+from utils.lab.report.intervals import (
+    CLAIM,
+    Estimate,
+    claim,
+    estimate,
+    mean_std,
+    p_value,
+    unbroken,
+    verdict,
+)
 from utils.lab.report.paired import parameters, tabulate
 from utils.lab.runs import results, views
 from utils.plot_style import GREEN, GREY, ORANGE
@@ -83,14 +92,12 @@ def short() -> Table:
 
 
 def with_seeds(recipe: Recipe) -> str:
-    return f"{mean_std(found(recipe), 3)} ({found(recipe).n})".replace(" ", "\u00a0")
+    return unbroken(f"{mean_std(found(recipe), 3)} ({found(recipe).n})")
 
 
 def at_least(recipe: Recipe) -> str:
     """Whether the target's mean is shown, one-sided and as a record is, at 1 %."""
     target = catalogue.get(recipe.name).target
-    if target is None:
-        return ""
     return f"{target:.2f}: {verdict(found(recipe), target, CLAIM)}"
 
 

@@ -25,7 +25,7 @@ from utils.lab.report.intervals import (
     paired_difference,
     verdict,
 )
-from utils.lab.report.paired import DELTA, gap, last, mean_std, noted, parameters, tabulate
+from utils.lab.report.paired import DELTA, gap, last, last_epoch, noted, parameters, tabulate
 from utils.lab.runs import results
 from utils.lab.runs.validation import AS_CHOSEN
 from utils.plot_style import BLUE, GREY, PURPLE, RED
@@ -60,7 +60,7 @@ def table() -> Table:
         ("fewer than", lambda recipe: f"{limits[recipe]:,}"),
         ("network", lambda recipe: f"`{recipe.stages}`"),
         *(*_own(), "parameters", "million MACs"),
-        ("last epoch", partial(mean_std, digits=3)),
+        ("last epoch", partial(last_epoch, digits=3)),
         ("lowest, highest", lambda recipe: paired.ends(last(recipe))),
         DELTA_BEFORE,
         ("target", lambda recipe: f"≥ {target(recipe):.2f}"),
@@ -71,7 +71,7 @@ def table() -> Table:
 
 def sizes() -> Table:
     """The six networks, and how sure each mean is; what was aimed at stays in the notebook."""
-    columns = ["parameters", ("last epoch", partial(mean_std, digits=3)), "± test images"]
+    columns = ["parameters", ("last epoch", partial(last_epoch, digits=3)), "± test images"]
     columns += ["95 %, seeds and images", ("at least 99.40", enough), DELTA_BEFORE]
     columns.append(("a seed beats one before", lambda r: paired.beats(_BEFORE[r], r)))
     return noted(tabulate(FRONTIER.values(), *columns))
@@ -101,7 +101,7 @@ def longer() -> Table:
         limits,
         ("fewer than", lambda recipe: f"{limits[recipe]:,}"),
         *("parameters", "epochs"),
-        ("last epoch", partial(mean_std, digits=3)),
+        ("last epoch", partial(last_epoch, digits=3)),
         "seed by seed",
         ("these seeds in 20 epochs", these_seeds),
         (DELTA, lambda recipe: gap(shorter(recipe), recipe)),

@@ -206,6 +206,11 @@ def summary(values: Sequence[float], digits: int = 2) -> str:
     return mean_std(estimate(values), digits)
 
 
+def unbroken(text: str) -> str:
+    """``text`` that a narrow column does not break."""
+    return text.replace(" ", "\u00a0")
+
+
 def interval(found: Estimate, digits: int = 2) -> str:
     """``[99.35, 99.61]``, two-sided, 95 %."""
     return f"[{found.low:.{digits}f}, {found.high:.{digits}f}]"

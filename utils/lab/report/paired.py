@@ -16,6 +16,7 @@ from utils import models, receptive_field
 from utils.experiments import catalogue
 from utils.experiments.record import Published
 from utils.lab.report import intervals
+from utils.lab.report.intervals import estimate, mean_std, unbroken
 from utils.lab.runs import results
 from utils.lab.timing import recorded
 from utils.recipes import Recipe, build_model, formatted
@@ -44,14 +45,14 @@ def best_epochs(recipe: Recipe) -> pd.Series:
     return results.best_accuracies(recipe.name)
 
 
-def mean_std(recipe: Recipe, digits: int = 2) -> str:
-    """Of the last epoch over seeds, ``99.48 ± 0.05``, not to be broken by a narrow column."""
-    return intervals.mean_std(intervals.estimate(last(recipe)), digits).replace(" ", "\u00a0")
+def last_epoch(recipe: Recipe, digits: int = 2) -> str:
+    """Of the last epoch over seeds, ``99.48 ± 0.05``."""
+    return unbroken(mean_std(estimate(last(recipe)), digits))
 
 
 def with_seeds(recipe: Recipe) -> str:
-    """``mean_std`` and the number of seeds."""
-    return f"{mean_std(recipe)} ({len(last(recipe))})"
+    """``last_epoch`` and the number of seeds."""
+    return f"{last_epoch(recipe)} ({len(last(recipe))})"
 
 
 def image_error(recipe: Recipe) -> str:
@@ -62,13 +63,13 @@ def image_error(recipe: Recipe) -> str:
 def overall(recipe: Recipe) -> str:
     """The 95 % interval of the mean, for other seeds and other test images."""
     found = intervals.over_seeds_and_images(results.scores(recipe.name))
-    return intervals.interval(found).replace(" ", "\u00a0")
+    return unbroken(intervals.interval(found))
 
 
 def best_epoch(recipe: Recipe) -> str:
     """Of the best epoch on the test set over seeds, ``99.49 ± 0.04``."""
-    found = intervals.estimate(best_epochs(recipe))
-    return intervals.mean_std(found).replace(" ", "\u00a0")
+    found = estimate(best_epochs(recipe))
+    return unbroken(mean_std(found))
 
 
 def peeked(recipe: Recipe) -> str:

@@ -20,10 +20,11 @@ from utils.lab.report.beyond import (
     TO_MEASURE,
     accuracies,
     label,
-    mean_std,
     nothing,
+    over_seeds,
     relative_errors,
 )
+from utils.lab.report.intervals import summary
 from utils.plot_style import BLUE, GREEN, GREY, PURPLE, RED
 from utils.recipes import Recipe
 from utils.support.tables import Table
@@ -112,9 +113,8 @@ def finding() -> str:
         text += (
             f" A network of {paired.parameters(ROBUST):,} parameters that trained on spoiled "
             f"digits, and was chosen under eight of the fifteen, reads "
-            f"{mean_std(table[CORRUPTIONS].mean(axis=1))} % of the corrupted ones, and "
-            f"{mean_std(table['clean'])} % of the clean ones ({len(table)} trainings)."
-            "".replace("\u00a0", " ")
+            f"{summary(table[CORRUPTIONS].mean(axis=1))} % of the corrupted ones, and "
+            f"{summary(table['clean'])} % of the clean ones ({len(table)} trainings)."
         )
     return text
 
@@ -134,8 +134,8 @@ def against(recipes: Iterable[Recipe] = (ROBUST,), base: Recipe = LR_SCHEDULE) -
         row = [label(recipe), f"{paired.parameters(recipe):,}", len(table)]
         gap = "" if recipe == base else _gap(base, recipe, known["clean"], table["clean"])
         halves = (CORRUPTIONS, CHOOSING, REPORTING)
-        relative = [mean_std(relative_errors(table, known, sets), 1) for sets in halves]
-        rows.append([*row, mean_std(table["clean"]), gap, *relative])
+        relative = [over_seeds(relative_errors(table, known, sets), 1) for sets in halves]
+        rows.append([*row, over_seeds(table["clean"]), gap, *relative])
     return Table(columns, rows)
 
 

@@ -16,7 +16,7 @@ from utils.experiments import catalogue
 from utils.experiments.record import Experiment
 from utils.experiments.speed import SPEED, SPEEDRUN
 from utils.lab.report import intervals, paired
-from utils.lab.report.intervals import CLAIM, Estimate, estimate, mean_std, verdict
+from utils.lab.report.intervals import CLAIM, Estimate, estimate, mean_std, unbroken, verdict
 from utils.lab.report.paired import DELTA, gap, noted, overall, tabulate
 from utils.lab.runs import results
 from utils.lab.timing import recorded
@@ -78,7 +78,7 @@ def chain(measured: dict | None = None) -> Table:
                 "step": f"{recipe.title} (the record)" if recipe == SPEEDRUN else recipe.title,
                 "the one change": in_words(difference(before, recipe)) if before else "",
                 "million MACs": f"{macs / 1e6:.2f}",
-                "last epoch": mean_std(estimate(first_seeds(recipe))).replace(" ", "\u00a0"),
+                "last epoch": unbroken(mean_std(estimate(first_seeds(recipe)))),
                 DELTA: gap(before, recipe),
                 "seconds per epoch": f"{epoch:.1f}",
                 "all epochs": f"{epoch * recipe.passes:.1f}",
@@ -167,7 +167,7 @@ def tries() -> Table:
         known,
         ("recipe", lambda recipe: f"`{recipe.name}`"),
         ("images seen", lambda recipe: f"{sum(recipe.images(results.SAMPLES[0])):,}"),
-        ("last epoch", lambda recipe: paired.mean_std(recipe, 3)),
+        ("last epoch", lambda recipe: paired.last_epoch(recipe, 3)),
         ("seeds", lambda recipe: len(paired.last(recipe))),
         "95 %, seeds and images",
         ("at least 99.40, and the level", lambda recipe: _at_its_level(recipe, known[recipe])),

@@ -85,14 +85,17 @@ def _damage(result: dict) -> str:
         return f"it lacks {', '.join(sorted(missing))}"
     history, wrong = result["history"], len(result["misclassified"]["indices"])
     correct, samples = history["test_correct"], history["test_samples"]
-    counted = [result["recipe"]["epochs"], samples - correct[-1]]
-    counted += [100 * count / samples for count in (correct[-1], max(correct))]
-    said = [len(correct), wrong, result["test_accuracy_last"], result["test_accuracy_best"]]
-    names = ("epochs", "misclassified images", "last accuracy", "best accuracy")
+    last, best = (100 * count / samples for count in (correct[-1], max(correct)))
+    facts = [
+        ("epochs", len(correct), result["recipe"]["epochs"]),
+        ("misclassified images", wrong, samples - correct[-1]),
+        ("last accuracy", result["test_accuracy_last"], last),
+        ("best accuracy", result["test_accuracy_best"], best),
+    ]
     return ", ".join(
-        f"its {name}: {one}, by its history and recipe {other}"
-        for name, one, other in zip(names, said, counted, strict=True)
-        if one != other
+        f"its {name}: {said}, by its history and recipe {counted}"
+        for name, said, counted in facts
+        if said != counted
     ) or _impossible(result["misclassified"], samples)
 
 
