@@ -32,6 +32,7 @@ OTHER_VALUES = {
     "at_random": True,
     "levels": 7,
     "standardize": True,
+    "whitened": True,
 }
 
 

@@ -91,6 +91,10 @@ def prepare(
     weights_seed, stream_seed, loader_seed = spawned(seed, 3)
     layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
     model = _make_model(recipe, own.get("model"), weights_seed)
+    if recipe.whitened and own.get("model") is None:
+        from utils.whitening import whiten
+
+        whiten(model, images.train_images)
     model = model.to(device, memory_format=layout)
     optimizer = _make_optimizer(recipe, own.get("optimizer"), model.parameters(), device)
     loaders = build_loaders(recipe, images, loader_seed, device, own.get("policy"))

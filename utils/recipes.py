@@ -40,7 +40,8 @@ class Recipe:
     evaluated in their place; 0 for none. ``selection`` is the share of the images that each epoch
     after the first takes, those of highest loss (``utils.selection``), or as many ``at_random``;
     0 for all. ``standardize`` brings each image to mean 0 and deviation 1 as the network takes it,
-    whatever its paper and its contrast. ``levels`` is how many values a weight may take
+    whatever its paper and its contrast. ``whitened`` begins with a first convolution that the
+    training images decide (``utils.whitening``). ``levels`` is how many values a weight may take
     (``utils.levels``); 0 for floats. The optimizer updates all weights in one fused operation,
     where the device has one. Raises ``ValueError`` for a setting that cannot be.
     """
@@ -58,6 +59,7 @@ class Recipe:
     dropout: float = 0.0
     levels: int = 0
     standardize: bool = False
+    whitened: bool = False
     deskew: bool = False
     augmentation: str | None = None
     engine: str = "batched"
@@ -91,6 +93,8 @@ class Recipe:
         look_up("engine", self.engine, ENGINES)
         if self.levels:
             levels.check(self.levels)
+            if self.whitened:
+                raise ValueError("whitened=True sets floats: leave levels at 0")
         if self.augmentation is not None:
             look_up("policy", self.augmentation, augmentation.POLICIES)
         if self.augmentation in augmentation.OWN and self.engine != "batched":
