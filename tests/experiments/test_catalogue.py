@@ -33,6 +33,7 @@ SPEED_FIELDS = {
     "speed_upright": {"deskew"},
     "speedrun_hard": {"selection", "epochs"},
     "speedrun_again": {"epochs"},
+    "speedrun_third": {"whitened", "activation"},
 }
 
 

@@ -1,7 +1,7 @@
 """From design A's own recipe to the fastest one to 99.4 %, one change at a time.
 
 Each change is one idea. ``SPEEDRUN`` is the record: its runs show a mean of at least 99.40 %.
-``FASTER`` is the last of two recipes that take less than half of its time and do not show it.
+``FASTER`` is the last of three recipes that take less than half of its time.
 """
 
 from __future__ import annotations
@@ -29,6 +29,10 @@ CHANGES = {
     # Chosen after the test runs of the one before, which show no mean of 99.40; validation had
     # put it higher before. So its seeds are fresh ones, and its claim is held to half the level.
     "speedrun_again": ("Hard digits, 6 epochs", {"epochs": 6}),
+    # Chosen after the test runs of both, on the two validation splits: neither change alone is
+    # seen to bring more than three hundredths. Fresh seeds, twice as many so that a gain of that
+    # size can be shown, and a third of the level.
+    "speedrun_third": ("Whitened start, SiLU", {"whitened": True, "activation": "silu"}),
 }
 
 
@@ -47,11 +51,6 @@ ASKED = {
     "speedrun": {"target": 99.40, "seeds": 20},
     "speedrun_hard": {"target": 99.40, "seeds": 20},
     "speedrun_again": {"target": 99.40, "seeds": 20, "first": 20, "tries": 2},
+    "speedrun_third": {"target": 99.40, "seeds": 40, "first": 40, "tries": 3},
 }
-# The third try: judged on validation alone until it is frozen.
-THIRD = FASTER.variant("speedrun_third", "Whitened", activation="silu", whitened=True)
-
-EXPERIMENTS = (
-    *(Experiment(r, **ASKED.get(r.name, {"seeds": 5})) for r in SPEED[1:]),
-    Experiment(THIRD, target=99.40, seeds=20, first=40, tries=3, draft=True),
-)
+EXPERIMENTS = tuple(Experiment(r, **ASKED.get(r.name, {"seeds": 5})) for r in SPEED[1:])
