@@ -1,7 +1,8 @@
 """From design A's own recipe to the fastest one to 99.4 %, one change at a time.
 
-Each change is one idea. ``SPEEDRUN`` is the record: its runs show a mean of at least 99.40 %.
-``FASTER`` is the last of three recipes that take less than half of its time.
+Each change is one idea, but for the first and the last. ``SPEEDRUN`` is the first record: its runs
+show a mean of at least 99.40 %. ``FASTEST`` is the record: so do its runs, in less than half the
+time. Two recipes between them do not.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def _chain(first: Recipe, changes: dict[str, tuple[str, dict]]) -> tuple[Recipe,
 
 SPEED = _chain(DESIGN_A, CHANGES)
 (SPEEDRUN,) = (recipe for recipe in SPEED if recipe.name == "speedrun")
-FASTER = SPEED[-1]
+FASTEST = SPEED[-1]
 
 ASKED = {
     "speedrun": {"target": 99.40, "seeds": 20},

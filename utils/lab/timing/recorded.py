@@ -16,7 +16,7 @@ import pandas as pd
 
 from utils.experiments import catalogue
 from utils.experiments.published import DESIGN_A
-from utils.experiments.speed import FASTER, SPEEDRUN
+from utils.experiments.speed import FASTEST, SPEEDRUN
 from utils.lab.runs import results
 from utils.recipes import Recipe
 from utils.support.paths import ASSETS
@@ -33,8 +33,8 @@ TORCH_FLOOR, FLOOR = "floor of the usual layers", "floor"
 
 # Keys of race.json: who races, and with which recipe.
 BASELINE, COURSE = "design A, usual version", "design A, ours"
-RECORD, HARD = "the record", "hard digits, 6 epochs"
-ENTRANTS = {BASELINE: DESIGN_A, COURSE: DESIGN_A, RECORD: SPEEDRUN, HARD: FASTER}
+FIRST, RECORD = "the first record", "the record"
+ENTRANTS = {BASELINE: DESIGN_A, COURSE: DESIGN_A, FIRST: SPEEDRUN, RECORD: FASTEST}
 
 MOST_OVER_FLOOR = {PLAIN: 3, AUGMENTED: 10}  # per cent: the targets for loading
 TURNS = 10  # at least, of what is recorded
