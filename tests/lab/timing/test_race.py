@@ -12,7 +12,7 @@ from utils.experiments.published import DESIGN_A
 from utils.experiments.speed import FASTEST, SPEED
 from utils.history import History
 from utils.lab.timing import profiler, race
-from utils.lab.timing.recorded import BASELINE, COURSE, ENTRANTS, HARD, RECORD
+from utils.lab.timing.recorded import BASELINE, COURSE, ENTRANTS, FIRST, RECORD
 from utils.loaders import MemoryLoader
 from utils.pieces import Pieces, prepare
 from utils.selection import SelectingLoader
@@ -40,7 +40,7 @@ def record(images):
 
 def test_the_baseline_is_design_a_as_most_texts_write_it(few):
     made = {name: make(few) for name, make in race.entrants(CPU).items()}
-    assert list(made) == [BASELINE, COURSE, RECORD, HARD]
+    assert list(made) == [BASELINE, COURSE, FIRST, RECORD]
     kinds = [type(pieces.train_loader) for pieces in made.values()]
     assert kinds == [DataLoader, MemoryLoader, MemoryLoader, SelectingLoader]
     assert made[BASELINE].train_loader.batch_size == made[COURSE].train_loader.batch_size == 64
