@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from utils.experiments.published import DESIGN_A
 from utils.experiments import catalogue
+from utils.experiments.published import DESIGN_A
 from utils.experiments.speed import SPEEDRUN
 from utils.experiments.steps import SKELETON
 from utils.lab.report import records
@@ -52,7 +52,7 @@ def test_runs_that_do_not_show_their_target_are_no_record(tmp_path, race, monkey
     high = dataclasses.replace(catalogue.get("speedrun"), target=99.45)
     monkeypatch.setitem(catalogue.EXPERIMENTS, "speedrun", high)
     with pytest.raises(
-        ValueError, match=r"speedrun is no record: a mean of at least 99\.45 % is not"
+        ValueError, match=r"speedrun is no record: .* at least 99\.45 % is not"
     ):
         records.write(SPEEDRUN, race, tmp_path)
     with pytest.raises(ValueError, match="design_a is no record: it has no target"):
