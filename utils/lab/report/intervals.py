@@ -260,7 +260,7 @@ def claim(found: Estimate, target: float, tries: int = 1) -> str:
     ``tries``: how many recipes were tested for it; the level is divided by them.
     """
     shown = "is shown" if found.shows(target, CLAIM / tries) else "is not shown"
-    level = f" at a level of {CLAIM / tries:g}" if tries > 1 else ""
+    level = f" at a level of {CLAIM / tries:.2g}" if tries > 1 else ""
     return f"a mean of at least {target:.2f} % {shown}{level}, {p_value(found.p_at_least(target))}"
 
 
