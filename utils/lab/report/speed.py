@@ -56,8 +56,9 @@ def size(recipe: Recipe) -> tuple[int, int, int]:
 
 
 def first_seeds(recipe: Recipe) -> pd.Series:
-    """Last accuracies of the recipe's first five seeds, by seed; the last recipe's are its own."""
-    return results.last_accuracies(recipe.name)[: len(results.SEEDS)]
+    """Last accuracies of the first five seeds, by seed; of all where a recipe has fresh ones."""
+    found = results.last_accuracies(recipe.name)
+    return found if catalogue.get(recipe.name).first else found[: len(results.SEEDS)]
 
 
 def epoch_of(recipe: Recipe, measured: dict) -> float:
@@ -201,18 +202,15 @@ def chain_picture(measured: dict | None = None) -> Figure:
     figure, (left, right) = plot_style.figure(1, 2, height=5, sharey=True)
     sns.barplot(x=took.values(), y=took.keys(), width=0.62, color=GREY, saturation=1, ax=left)
     left.patches[-1].set_color(BLUE)
-    left.bar_label(left.containers[0], fmt="{:.2g}", padding=4, fontsize=9)
+    left.bar_label(left.containers[0], fmt=lambda s: f"{s:.{int(s < 10)}f}", padding=4, fontsize=9)
     left.set(xlabel="seconds of training, all epochs", ylabel="")
     look = {"marker": "s", "markersize": 6, "linestyle": "none", "capsize": 0.2, "linewidth": 1.6}
     sns.pointplot(runs, orient="h", errorbar="sd", color=BLUE, ax=right, **look)
     right.axvline(99.4, color=RED, lw=1.2, ls="--", zorder=0)
     right.set(xlabel="test accuracy in %, last epoch (dashed: 99.40)")
     first, *_, last = took.values()
-    return plot_style.title(
-        figure,
-        f"One change at a time: from {first:.0f} to {last:.1f} seconds, "
-        f"from {runs.iloc[:, 0].mean():.2f} to {runs.iloc[:, -1].mean():.2f} %",
-    )
+    finding = f"One change at a time: from {first:.0f} to {last:.1f} seconds of training"
+    return plot_style.title(figure, finding)
 
 
 def race_picture(measured: dict | None = None) -> Figure:
