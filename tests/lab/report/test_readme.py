@@ -161,6 +161,7 @@ def test_write_says_what_it_rewrote(short, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(readme, "results_sections", lambda: {"one": "| 1 |"})
     monkeypatch.setattr(readme.figures, "write", lambda: ["steps.png"])
     monkeypatch.setattr(results, "check_fresh", lambda: None)
+    monkeypatch.setattr(readme, "images_of", lambda name: None)  # of MNIST, where there may be none
     monkeypatch.setattr(readme.seals, "audit", lambda images: [])
     readme.write()
     assert "rewritten: steps.png, README.md, RESULTS.md, card_PATH.md" in capsys.readouterr().out
