@@ -20,6 +20,11 @@ def test_readme_and_results_are_what_the_recorded_runs_say():
         assert path.read_text(encoding="utf-8") == text, "run: make report"
 
 
+def test_no_object_is_printed_into_a_page():
+    """A value whose text was forgotten, such as Estimate(mean=99.4)."""
+    assert not re.search(r"\w\(\w+=|<\w[\w.]* object|\bnan\b", TEXT + RESULTS)
+
+
 def test_no_number_with_decimals_is_typed_into_a_page():
     """But in a sentence on versions or licences, which no run decides."""
     words = readme.TEMPLATE.read_text(encoding="utf-8") + readme.SECTION.sub("", TEXT)

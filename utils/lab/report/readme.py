@@ -64,7 +64,7 @@ def findings() -> str:
     before, after = (mean_std(estimate(last(step))) for step in (first, best))
     added = [(results.best_accuracies(step.name) - last(step)).mean() for step in (first, best)]
     gains = [f"{step.title.lower()} {overall_gap(previous(step), step)}" for step in STEPS[1:]]
-    race, record, before = speed.read(), speed.reached(speed.RECORD), speed.reached(speed.FIRST)
+    race, record, first_one = speed.read(), speed.reached(speed.RECORD), speed.reached(speed.FIRST)
     seconds = speed.seconds(race).median()
     usual, stages = speed.reached(speed.BASELINE), [text for text in texts() if "stage" in text]
     quoted = sum(text.get("epoch") == "best" for text in stages)
@@ -87,7 +87,7 @@ at {mean_std(usual)} % ({usual.n} trainings). The speed record takes \
 **{seconds[speed.RECORD]:.1f} seconds** on the same machine ({race["machine"]}): all digits once, \
 then {again} times the hardest quarter. It ends at **{mean_std(record)} %** ({record.n} trainings; \
 {speed.claim(speed.RECORD)}, on these 10,000 digits). The first record took \
-{seconds[speed.FIRST]:.1f} seconds to {mean_std(before)} % ({before.n} trainings).
+{seconds[speed.FIRST]:.1f} seconds to {mean_std(first_one)} % ({first_one.n} trainings).
 - {", ".join(ends)} ({len(last(large))} trainings each).
 - {few_bytes.finding()}
 - {robust.finding()}"""
