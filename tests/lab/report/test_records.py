@@ -51,9 +51,7 @@ def test_what_did_not_race_is_no_record(tmp_path, race):
 def test_runs_that_do_not_show_their_target_are_no_record(tmp_path, race, monkeypatch):
     high = dataclasses.replace(catalogue.get("speedrun"), target=99.45)
     monkeypatch.setitem(catalogue.EXPERIMENTS, "speedrun", high)
-    with pytest.raises(
-        ValueError, match=r"speedrun is no record: .* at least 99\.45 % is not"
-    ):
+    with pytest.raises(ValueError, match=r"speedrun is no record: .* at least 99\.45 % is not"):
         records.write(SPEEDRUN, race, tmp_path)
     with pytest.raises(ValueError, match="design_a is no record: it has no target"):
         records.write(DESIGN_A, race, tmp_path)
