@@ -39,7 +39,9 @@ def of_a_set(digits, name):
     return {
         "sample_grid": plots.sample_grid(images, labels, name),
         "class_spread": plots.class_spread({d: 100 + d for d in range(10)}, name),
-        "before_and_after": plots.before_and_after(few, {"one": [few.float(), few]}, name, ""),
+        "before_and_after": plots.before_and_after(
+            few, {"one": [few.float()], "two": [few, few]}, name, "same"
+        ),
         "curves": plots.curves(history(), name),
         "confusion_matrix": plots.confusion_matrix(labels, found.predictions, name),
         "misclassified": plots.misclassified(images, found.mistakes(), name),
@@ -173,3 +175,9 @@ def test_updates_are_drawn_over_their_number_and_over_the_rate():
     assert len(plots.updates(made[:3]).axes) == 2, "fewer than the window"
     with pytest.raises(ValueError, match="no update was heard"):
         plots.updates([])
+
+
+def test_a_title_says_what_is_there():
+    assert "Not balanced: 1 is 3.00 times" in plots.class_spread({0: 10, 1: 30}, "").get_suptitle()
+    rising = [(n, 0.1 * n, 0.05) for n in range(1, 60)]
+    assert plots.updates(rising).get_suptitle().startswith("The mean loss rises from")

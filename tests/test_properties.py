@@ -1,6 +1,7 @@
 """What holds for any input, tried on inputs nobody thought of."""
 
 import dataclasses
+import json
 import struct
 
 import numpy as np
@@ -8,8 +9,10 @@ import pytest
 import torch
 
 from utils import data, loaders, mnist_files, schedules
+from utils.experiments.recorded import BadResult, path_of
 from utils.experiments.steps import SKELETON
 from utils.lab.report.intervals import estimate, paired_difference
+from utils.lab.runs import results
 
 hypothesis = pytest.importorskip("hypothesis", reason="needs the extra: pip install -e '.[test]'")
 from hypothesis import given, settings  # noqa: E402
@@ -70,6 +73,29 @@ def test_a_flipped_byte_in_a_label_file_changes_a_label_or_is_refused(at, flip):
     if not reason:
         assert at >= 8, "a damaged header was not noticed"
         assert max(damaged[8:]) <= 9
+
+
+@given(st.floats(0, 1))
+def test_a_result_cut_anywhere_is_refused(tmp_path_factory, share):
+    source = path_of(SKELETON, 0)
+    text = source.read_text(encoding="utf-8")
+    cut = min(int(share * len(text)), len(text.rstrip()) - 1)
+    path = tmp_path_factory.mktemp("cut") / "seed-0.json"
+    path.write_text(text[:cut], encoding="utf-8")
+    with pytest.raises(BadResult, match=r"seed-0\.json cannot be read"):
+        results.read(path, SKELETON, 0)
+
+
+@given(st.data())
+def test_a_result_with_any_number_changed_is_refused(tmp_path_factory, draw):
+    result = json.loads(path_of(SKELETON, 0).read_text(encoding="utf-8"))
+    part = draw.draw(st.sampled_from(["train_loss", "test_loss", "test_correct", "seconds", "lr"]))
+    at = draw.draw(st.integers(0, len(result["history"][part]) - 1))
+    result["history"][part][at] += draw.draw(st.sampled_from([1, -1, 0.001]))
+    path = tmp_path_factory.mktemp("changed") / "seed-0.json"
+    path.write_text(json.dumps(result), encoding="utf-8")
+    with pytest.raises(BadResult, match="edited since it was recorded"):
+        results.read(path, SKELETON, 0)
 
 
 @given(ACCURACIES)

@@ -151,7 +151,7 @@ WRONG = {
         {"schedule": LambdaLR(torch.optim.SGD(net().parameters(), lr=1), lambda n: 1.0)},
         "schedule= is a LambdaLR, expected a function of the optimizer and the",
     ),
-    "no scheduler": ({"schedule": lambda o, n: 0.1}, "schedule= makes a float, expected a LR"),
+    "no scheduler": ({"schedule": lambda o, n: 0.1}, "schedule= makes a float, expected a torch"),
     "another's scheduler": ({"schedule": fixed_schedule}, "the schedule moves another optimizer"),
 }
 

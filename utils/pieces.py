@@ -90,11 +90,7 @@ def prepare(
     device = torch.device(device or training.default_device())
     weights_seed, stream_seed, loader_seed = spawned(seed, 3)
     layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
-    model = _make_model(recipe, own.get("model"), weights_seed)
-    if recipe.whitened and own.get("model") is None:
-        from utils.whitening import whiten
-
-        whiten(model, images.train_images)
+    model = _make_model(recipe, own.get("model"), weights_seed, images)
     model = model.to(device, memory_format=layout)
     optimizer = _make_optimizer(recipe, own.get("optimizer"), model.parameters(), device)
     loaders = build_loaders(recipe, images, loader_seed, device, own.get("policy"))
@@ -112,9 +108,16 @@ def prepare(
     return Pieces(*made, images.judge)
 
 
-def _make_model(recipe: Recipe, own: nn.Module | Callable | None, seed: int) -> nn.Module:
+def _make_model(
+    recipe: Recipe, own: nn.Module | Callable | None, seed: int, images: data.ImageSet
+) -> nn.Module:
     if own is None:
-        return build_model(recipe, seed)
+        model = build_model(recipe, seed)
+        if recipe.whitened:
+            from utils.whitening import whiten
+
+            whiten(model, images.train_images)
+        return model
     if isinstance(own, nn.Module):
         return copy.deepcopy(own)  # so that every fit starts from its weights
     with seeded(seed):
@@ -136,7 +139,8 @@ def _make_optimizer(recipe: Recipe, own: Callable | None, parameters, device) ->
 
 def _check_made(name: str, made, kind) -> None:
     if not isinstance(made, kind):
-        raise ValueError(f"{name}= makes a {type(made).__name__}, expected a {kind.__name__}")
+        kinds = getattr(kind, "__name__", "torch lr_scheduler")
+        raise ValueError(f"{name}= makes a {type(made).__name__}, expected a {kinds}")
 
 
 def preprocessed(recipe: Recipe, images: data.ImageSet) -> data.ImageSet:
