@@ -254,13 +254,18 @@ def verdict(found: Estimate, target: float, level: float = 0.05) -> str:
     return f"not shown ({p_value(p)})"
 
 
+def level_of(tries: int) -> float:
+    """The level of a claim, shared by the recipes that were tested for its target."""
+    return CLAIM / tries
+
+
 def claim(found: Estimate, target: float, tries: int = 1) -> str:
     """Whether a mean of at least ``target`` is shown as a record's is, in words, with the p value.
 
-    ``tries``: how many recipes were tested for it; the level is divided by them.
+    ``tries``: how many recipes were tested for it.
     """
-    shown = "is shown" if found.shows(target, CLAIM / tries) else "is not shown"
-    level = f" at a level of {CLAIM / tries:.2g}" if tries > 1 else ""
+    shown = "is shown" if found.shows(target, level_of(tries)) else "is not shown"
+    level = f" at a level of {level_of(tries):.2g}" if tries > 1 else ""
     return f"a mean of at least {target:.2f} % {shown}{level}, {p_value(found.p_at_least(target))}"
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from utils import models
 from utils.experiments import catalogue
 from utils.lab.report import speed
-from utils.lab.report.intervals import CLAIM, claim, estimate, p_value
+from utils.lab.report.intervals import claim, estimate, level_of, p_value
 from utils.lab.runs import results
 from utils.lab.runs.results import history_of
 from utils.lab.timing.recorded import BASELINE, ENTRANTS
@@ -44,7 +44,7 @@ def write(recipe: Recipe, race: dict, folder: Path = FOLDER) -> Path:
     reached = estimate([run["test_accuracy_last"] for run in runs.values()])
     if known.target is None:
         raise ValueError(f"{recipe.name} is no record: it has no target")
-    if not reached.shows(known.target, CLAIM / known.tries):
+    if not reached.shows(known.target, level_of(known.tries)):
         raise ValueError(f"{recipe.name} is no record: {claim(reached, known.target, known.tries)}")
     if written := list(folder.glob(f"*-{recipe.name}/record.json")):
         raise ValueError(f"{written[0].parent} is written already: a record does not change")

@@ -16,7 +16,7 @@ from utils.experiments import catalogue
 from utils.experiments.record import Experiment
 from utils.experiments.speed import FASTEST, SPEED, SPEEDRUN
 from utils.lab.report import intervals, paired
-from utils.lab.report.intervals import CLAIM, Estimate, estimate, mean_std, unbroken, verdict
+from utils.lab.report.intervals import Estimate, estimate, level_of, mean_std, unbroken, verdict
 from utils.lab.report.paired import DELTA, gap, noted, overall, tabulate
 from utils.lab.runs import results
 from utils.lab.timing import recorded
@@ -125,7 +125,7 @@ def targets(measured: dict | None = None) -> Table:
     """The targets of the record and of loading, beside what was measured."""
     middle = seconds(measured or read()).median()
     known, most = catalogue.get(FASTEST.name), middle[BASELINE] / TIMES_FASTER
-    accuracy, found, level = reached(RECORD), middle[RECORD], CLAIM / known.tries
+    accuracy, found, level = reached(RECORD), middle[RECORD], level_of(known.tries)
     rows = [
         [
             f"mean of the last epoch, {known.seeds} seeds, at p < {level:.2g}",
@@ -171,7 +171,7 @@ def tries() -> Table:
 
 
 def _at_its_level(recipe: Recipe, known: Experiment) -> str:
-    level = CLAIM / known.tries
+    level = level_of(known.tries)
     return f"{verdict(estimate(paired.last(recipe)), known.target, level)}; {level:.2g}"
 
 

@@ -72,18 +72,18 @@ def _measure_recipe(
     }
     held = read(path) if path.exists() else {}
     old = held["runs"] if held and _same(held, about) else {}
-    results = seeds_of(recipe, runs)
-    kept = {str(seed): read_sealed(result).get("network") for seed, result in results.items()}
+    results = {str(seed): path for seed, path in seeds_of(recipe, runs).items()}
+    kept = {seed: read_sealed(result).get("network") for seed, result in results.items()}
     done = {seed: run for seed, run in old.items() if run["network"] == kept.get(seed)}
     if done != old:  # a run that is gone, or was recorded anew
         _write(about, held["images"], done, path)
     for seed, result in results.items():
-        if not kept[str(seed)]:
+        if not kept[seed]:
             print(f"{recipe.name} seed {seed}: keeps no network")
-        elif str(seed) not in done:
-            done[str(seed)] = {"network": kept[str(seed)], **_read_all(recipe, result, sets())}
+        elif seed not in done:
+            done[seed] = {"network": kept[seed], **_read_all(recipe, result, sets())}
             _write(about, {name: len(s.test_labels) for name, s in sets().items()}, done, path)
-            print(f"{recipe.name} seed {seed}: {done[str(seed)]['seconds']} s", flush=True)
+            print(f"{recipe.name} seed {seed}: {done[seed]['seconds']} s", flush=True)
 
 
 def _write(about: dict, images: dict[str, int], done: dict[str, dict], path: Path) -> None:
