@@ -19,7 +19,7 @@ from utils.lab import __main__ as command
 from utils.lab.report import status
 from utils.lab.report.intervals import paired_difference
 from utils.lab.runs import beyond, job, results, weights
-from utils.lab.timing import loading, race, recorded
+from utils.lab.timing import before, loading, race, recorded
 
 
 def test_seeds_are_read_as_ranges_and_lists():
@@ -183,6 +183,7 @@ def stopwatch(digits, monkeypatch, tmp_path):
     monkeypatch.setattr(
         loading, "in_turns", lambda makers, repeats, _: dict.fromkeys(makers, [1.0] * repeats)
     )
+    monkeypatch.setattr(before, "measure", lambda repeats, root: {"turns": repeats})
     monkeypatch.setattr(recorded, "BENCHMARK", tmp_path / "benchmark.json")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("utils.training.default_device", lambda: torch.device("cpu"))
@@ -196,6 +197,7 @@ def test_bench_records_ways_and_recipes(stopwatch, capsys):
     assert cases == [("design_e2", 128), ("design_e2", 256), ("design_a", 64), ("design_a", 256)]
     timed = {name for name, known in catalogue.EXPERIMENTS.items() if known.timed}
     assert measured["recipes"]["seconds"].keys() == timed
+    assert measured["first_build"] == {"turns": 10}
     assert "| torchvision, augmented" in capsys.readouterr().out
 
 

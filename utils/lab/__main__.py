@@ -155,7 +155,7 @@ def report():
 def bench(repeats, batch_sizes, record):
     """Time an epoch of every way to load digits: bench --batch-sizes 128 256."""
     from utils import data, training
-    from utils.lab.timing import loading, recorded
+    from utils.lab.timing import before, loading, recorded
     from utils.support.files import write_json
 
     images, device, repeats = data.load(), training.default_device(), repeats or recorded.TURNS
@@ -164,10 +164,11 @@ def bench(repeats, batch_sizes, record):
             f"the tables show MNIST on the CPU, at least {recorded.TURNS} times, not "
             f"{images.name} on {device.type}, {repeats} times: measure without --record"
         )
-    images = loading.share(images)
-    measured = {"loading": loading.measure(images, device, repeats, batch_sizes)}
+    images, measured = loading.share(images), {}
     if record:
+        measured["first_build"] = before.measure(repeats, data.default_root())
         measured["recipes"] = loading.measure_recipes(images, repeats)
+    measured["loading"] = loading.measure(images, device, repeats, batch_sizes)
     path = recorded.BENCHMARK if record else Path("build") / recorded.BENCHMARK.name
     write_json(measured, path)
     found = measured["loading"]

@@ -7,7 +7,7 @@ whatever else the machine does slows all of them down alike.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -91,11 +91,15 @@ def measure(
     return conditions(images, device) | {"cases": cases}
 
 
-def measure_recipes(images: data.ImageSet, repeats: int = 5) -> dict:
-    """An epoch of every experiment that is timed, on one thread of the CPU."""
+def measure_recipes(
+    images: data.ImageSet, repeats: int = 5, names: Sequence[str] | None = None
+) -> dict:
+    """An epoch of each of ``names``, or of every experiment that is timed, on one CPU thread."""
     cpu = torch.device("cpu")
-    timed = [known.recipe for known in catalogue.EXPERIMENTS.values() if known.timed]
-    makers = {recipe.name: partial(prepare, recipe, images, 0, cpu) for recipe in timed}
+    if names is None:
+        names = [known.recipe.name for known in catalogue.EXPERIMENTS.values() if known.timed]
+    recipes = map(catalogue.recipe, names)
+    makers = {recipe.name: partial(prepare, recipe, images, 0, cpu) for recipe in recipes}
     with machine.cpu_threads(1):
         return conditions(images, cpu) | {"seconds": in_turns(makers, repeats, "recipes")}
 

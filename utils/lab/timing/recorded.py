@@ -31,6 +31,9 @@ ALBUMENTATIONS = "albumentations, augmented"
 OURS = {PLAIN: "ours", AUGMENTED: "ours, augmented"}
 TORCH_FLOOR, FLOOR = "floor of the usual layers", "floor"
 
+# Keys of benchmark.json: by which code an epoch was timed.
+FIRST_BUILD, NOW = "first build", "now"
+
 # Keys of race.json: who races, and with which recipe.
 BASELINE, COURSE = "design A, usual version", "design A, ours"
 FIRST, RECORD = "the first record", "the record"
@@ -67,6 +70,26 @@ def _per_epoch(measured: dict, seconds) -> pd.DataFrame | pd.Series:
     """Seconds of a part of the images as seconds of an epoch: columns by name, rows by turn."""
     frame = pd.DataFrame(seconds) if isinstance(seconds, dict) else pd.Series(seconds)
     return frame * results.SAMPLES[0] / measured["images"]
+
+
+def since_first_build(measured: dict | None = None) -> Table:
+    """The steps by the code of the first build and by today's: seconds per epoch, turn by turn."""
+    measured, rows = measured or read(), []
+    for name, took in measured["first_build"]["seconds"].items():
+        epochs = _per_epoch(measured["recipes"], took)
+        faster = epochs[FIRST_BUILD] / epochs[NOW]
+        middle = epochs.median()
+        rows.append(
+            [
+                name,
+                f"{middle[FIRST_BUILD]:.1f}",
+                f"{middle[NOW]:.1f}",
+                f"{faster.median():.2f}",
+                f"{faster.min():.2f} to {faster.max():.2f}",
+            ]
+        )
+    columns = ["step", "seconds per epoch, first build", "now"]
+    return Table([*columns, "times faster: median of turns", "least to most"], rows)
 
 
 def table(measured: dict | None = None) -> Table:
