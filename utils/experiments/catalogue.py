@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from utils.experiments import few_bytes, frontier, published, robust, speed, steps, studies
+from utils.experiments import (
+    few_bytes,
+    frontier,
+    published,
+    robust,
+    second_freeze,
+    speed,
+    steps,
+    studies,
+)
 from utils.experiments.record import Experiment
 from utils.recipes import Recipe
 from utils.support.lookup import look_up
 
 EXPERIMENTS: dict[str, Experiment] = {
     experiment.name: experiment
-    for module in (steps, published, studies, speed, frontier, few_bytes, robust)
+    for module in (steps, published, studies, speed, frontier, second_freeze, few_bytes, robust)
     for experiment in module.EXPERIMENTS
 }
 

@@ -122,6 +122,7 @@ def results_sections() -> dict[str, str]:
         "costs": steps.costs(),
         "designs": without(designs.side_by_side(), "best epoch"),
         "texts": designs.texts(),
+        "first-build": recorded.since_first_build(),
         "epochs-machine": recorded.read()["recipes"]["machine"],
         "speed": speed.finding(),
         "speed-tries": speed.tries(),

@@ -1,0 +1,38 @@
+"""The frontier once more: four sizes, each searched with the same budget and then frozen.
+
+The search (``utils.lab.search``) takes up to 14 trials of 10 epochs a size. What leads there trains
+for 20 epochs' worth of images on both validation splits; the best of these is frozen.
+"""
+
+from __future__ import annotations
+
+from utils.experiments.frontier import FRONTIER
+from utils.experiments.record import Experiment
+from utils.recipes import Recipe
+
+TARGETS = {2000: 99.30, 3500: 99.40, 8000: 99.60, 20_000: 99.65}
+# What the leading trial of each search has in place of the first freeze's settings.
+_LEADING = {
+    2000: {"stages": "4-8/5k1-6-8-10", "augmentation": "affine_mild", "lr": 0.04},
+    3500: {"stages": "5-10/6k1-9-11-13", "lr": 0.04},
+    20_000: {
+        "stages": "16-45/19k1-20-21-22",
+        "augmentation": "affine_mild",
+        "lr": 0.0535,
+        "label_smoothing": 0.05,
+    },
+}
+
+
+def _recipe(limit: int, settings: dict) -> Recipe:
+    """The first freeze's manner with ``settings``: all digits once, then 38 times the hard half."""
+    name, title = f"second_{limit}", f"At most {limit:,} parameters"
+    return FRONTIER[8000].variant(name, title, selection=0.5, epochs=39, **settings)
+
+
+SECOND = {limit: _recipe(limit, settings) for limit, settings in _LEADING.items()}
+
+EXPERIMENTS = tuple(
+    Experiment(recipe, target=TARGETS[limit], seeds=20, first=100, draft=True)
+    for limit, recipe in SECOND.items()
+)
