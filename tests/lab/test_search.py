@@ -222,6 +222,23 @@ def test_looking_at_a_study_leaves_its_file_as_it_is(few, short, tmp_path):
         search.read(3000, tmp_path)
 
 
+def test_the_overview_has_a_row_for_each_study_and_counts_no_killed_trial(tmp_path):
+    found = search.study(LIMIT, tmp_path)
+    search.study(LIMIT, tmp_path, split=2)
+    search._begin(found, LIMIT)
+    for value in (99.1, 99.3):
+        trial = found.ask()
+        stages = search.proposed(trial, LIMIT).stages
+        trial.set_user_attr("stages", stages)
+        found.tell(trial, value)
+    found.ask()  # and killed
+    table = search.overview([LIMIT], tmp_path)
+    assert table.rows == [
+        ["8,000", 1, 2, 0, "99.10", "99.30", f"`{stages}`"],
+        ["8,000", 2, 0, 0, "nan", "nan", ""],
+    ]
+
+
 def test_the_picture_shows_what_tells_most(told):
     figure = search.picture(told, panels=1)
     assert figure.axes[0].get_title().startswith("lr (") and figure.axes[0].get_xscale() == "log"

@@ -11,7 +11,9 @@ half a point below the first freeze's plain ones (assets/search/separable).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
+from itertools import product
 from pathlib import Path
 
 import optuna
@@ -224,6 +226,29 @@ def table(found: optuna.Study, top: int = 10) -> Table:
         for trial in best
     ]
     return Table(["trial", "validation accuracy", "parameters", "stages", *settings], rows)
+
+
+def overview(limits: Iterable[int], folder: Path = FOLDER) -> Table:
+    """A row a study: its trials, and the best that saw all digits, and the hard half of them.
+
+    A trial that was killed does not count. ``ValueError`` for a limit without a study.
+    """
+    rows = []
+    for limit, split in product(limits, SPLITS):
+        if split > 1 and not journal(limit, folder, split).exists():
+            continue  # only some were repeated
+        found = read(limit, folder, split)
+        trained, given_up = finished(found), len(found.get_trials(False, [TrialState.PRUNED]))
+        best = [
+            max((t.value for t in trained if t.params["hardest half"] == half), default=math.nan)
+            for half in (False, True)
+        ]
+        stages = f"`{trained[0].user_attrs['stages']}`" if trained else ""
+        n = len(trained) + given_up
+        rows.append([f"{limit:,}", split, n, given_up, *map("{:.2f}".format, best), stages])
+    columns = ["parameters at most", "split", "trials", "given up half way"]
+    columns += ["best: all digits", "best: the hard half", "network of the best"]
+    return Table(columns, rows)
 
 
 def _shown(value) -> str:

@@ -126,7 +126,7 @@ def results_sections() -> dict[str, str]:
         "epochs-machine": recorded.read()["recipes"]["machine"],
         "speed": speed.finding(),
         "speed-tries": speed.tries(),
-        "race": speed.race(),
+        "race": without(speed.race(), "updates"),
         "records": records.table(),
         "speed-chain": speed.chain(),
         "loading": recorded.ratios(),
