@@ -1,8 +1,8 @@
 """Write assets/first_records.json from git's history: ``python tools/first_records.py COMMIT``.
 
 For every recipe with recorded runs at COMMIT: when its first run on the test set ended, in whatever
-version of its files, and the accuracies that the runs at COMMIT ended with. Recipes made later
-have a freeze instead (utils/lab/runs/protocol.py).
+version of its files, its settings' hash, and the accuracies that the runs at COMMIT ended with.
+Recipes made later have a freeze instead (utils/lab/runs/protocol.py).
 """
 
 import json
@@ -50,6 +50,7 @@ def main(commit: str) -> None:
         runs = sorted(read(commit, files), key=lambda run: run["seed"])
         found[name] = {
             "first_test": first[name],
+            "recipe_hash": runs[0]["recipe_hash"],
             "machine": runs[0]["machine"],
             "last": {run["seed"]: run["test_accuracy_last"] for run in runs},
         }

@@ -53,8 +53,9 @@ class Experiment:
     ``target``: the mean test accuracy over seeds, in the last epoch, that the course aims at.
     ``seeds``: how many recorded runs, from seed ``first`` on, a table asks for. ``tries``: how many
     recipes were tested for that target, this one included; a claim is held to its level divided
-    by them. ``timed``: whether the seconds of an epoch are measured. A
-    ``draft`` is judged on validation only.
+    by them. ``evidence``: files and folders in assets/ that decided the recipe, besides its own
+    validation runs. ``timed``: whether the seconds of an epoch are measured. A ``draft`` is judged
+    on validation only.
     """
 
     recipe: Recipe
@@ -63,6 +64,7 @@ class Experiment:
     seeds: int = 3
     first: int = 0
     tries: int = 1
+    evidence: tuple[str, ...] = ()
     timed: bool = False
     draft: bool = False
 

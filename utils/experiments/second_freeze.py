@@ -33,6 +33,13 @@ def _recipe(limit: int, settings: dict) -> Recipe:
 SECOND = {limit: _recipe(limit, settings) for limit, settings in _LEADING.items()}
 
 EXPERIMENTS = tuple(
-    Experiment(recipe, target=TARGETS[limit], seeds=20, first=100, draft=True)
+    Experiment(
+        recipe,
+        target=TARGETS[limit],
+        seeds=20,
+        first=100,
+        evidence=(f"search/{limit}.journal",),
+        draft=True,
+    )
     for limit, recipe in SECOND.items()
 )

@@ -63,6 +63,28 @@ def test_a_recipe_is_frozen_on_committed_evidence_alone(repository, tmp_path):
     assert frozen["recipe_hash"] == recipe_hash(NEW) and len(frozen["runs"]) == 2
 
 
+def test_a_freeze_lists_what_else_decided_it(repository, tmp_path, monkeypatch):
+    choose(tmp_path)
+    repository()
+    (tmp_path / "choices" / "other").mkdir()
+    others = [tmp_path / "choices" / "other" / "a.json", tmp_path / "new.journal"]
+    for path in others:
+        path.write_text("{}", encoding="utf-8")
+    evidence = ("choices/other", "new.journal")
+    with pytest.raises(
+        protocol.NotFrozen, match=r"commit choices/other/a\.json, new\.journal first"
+    ):
+        protocol.freeze(Experiment(NEW, evidence=evidence))
+    repository()
+    path = protocol.freeze(Experiment(NEW, evidence=evidence))
+    listed = json.loads(path.read_text(encoding="utf-8"))["runs"]
+    assert listed[-2:] == ["choices/other/a.json", "new.journal"]
+    commit = repository()
+    assert protocol.missing(NEW, commit) == ""
+    others[1].write_text("a later trial", encoding="utf-8")
+    assert "lacks new.journal" in protocol.missing(NEW, commit)
+
+
 def test_a_test_run_needs_a_commit_with_the_freeze_and_its_evidence(repository, tmp_path):
     choose(tmp_path)
     before = repository()
@@ -73,6 +95,8 @@ def test_a_test_run_needs_a_commit_with_the_freeze_and_its_evidence(repository, 
     after = repository()
     assert protocol.missing(NEW, after) == ""
     protocol.check_frozen([NEW, SKELETON])
+    retuned = SKELETON.variant(SKELETON.name, SKELETON.title, lr=0.03)
+    assert "01_skeleton was tested with other settings" in protocol.missing(retuned, after)
     assert "not in commit" in protocol.missing(NEW, before), "that commit stays without"
     changed = NEW.variant("new", "New", lr=0.04)
     assert "frozen with other settings" in protocol.missing(changed, after)

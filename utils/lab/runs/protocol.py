@@ -1,10 +1,11 @@
 """Evidence first: what decides a recipe is committed, and then its first test run is made.
 
 ``freeze`` writes assets/freezes/NAME.json, which says that a recipe is final and lists the
-validation runs behind it. A run on the test set holds the commit it was made with; that commit must
-hold the freeze and the runs it lists. Recipes whose first test run is older than this rule are in
-assets/first_records.json (``tools/first_records.py`` makes it from git's history), with the time of
-that run: the tables of choices say which validation runs came before it and which after.
+validation runs and searches behind it. A run on the test set holds the commit it was made with;
+that commit must hold the freeze and the runs it lists. Recipes whose first test run is older than
+this rule are in assets/first_records.json (``tools/first_records.py`` makes it from git's history),
+with the time of that run: the tables of choices say which validation runs came before it and which
+after.
 """
 
 from __future__ import annotations
@@ -36,8 +37,9 @@ class NotFrozen(ValueError):
 def first_records() -> dict[str, dict]:
     """What git's history holds of recipes older than the freezes, by name.
 
-    ``first_test`` is when their first test run ended; ``machine`` and ``last``, the accuracies of
-    the last epoch by seed, are those of the records that stood before all were made again.
+    ``first_test`` is when their first test run ended, ``recipe_hash`` is of their settings, which
+    may not change; ``machine`` and ``last``, the accuracies of the last epoch by seed, are those of
+    the records that stood before all were made again.
     """
     return json.loads(FIRST.read_text(encoding="utf-8"))
 
@@ -58,7 +60,8 @@ def first_test(recipe: Recipe) -> str | None:
 def freeze(experiment: Experiment) -> Path:
     """Write the freeze of ``experiment``; ``NotFrozen`` where it is too late or too early for it.
 
-    Its validation runs must be committed, on both splits as it is, and there must be no test run.
+    Its validation runs must be committed, on both splits as it is, and the rest of its evidence;
+    and there must be no test run.
     """
     recipe = experiment.recipe
     if when := first_test(recipe):
@@ -72,6 +75,7 @@ def freeze(experiment: Experiment) -> Path:
     if not any("-split-2-" in run.name for run in chosen):
         remedy = f"python -m utils.lab choose {recipe.name} --split 2"
         raise NotFrozen(f"{recipe.name} is not confirmed on the second split: {remedy}")
+    runs += [file for name in experiment.evidence for file in _files(CHOICES.parent / name)]
     listed = [run.relative_to(ROOT).as_posix() for run in runs]
     if loose := [name for name in listed if not _committed("HEAD", name)]:
         raise NotFrozen(f"commit {', '.join(loose)} first: the evidence comes before the freeze")
@@ -79,6 +83,11 @@ def freeze(experiment: Experiment) -> Path:
     time = datetime.now(UTC).isoformat(timespec="seconds")
     write_json({"recipe_hash": recipe_hash(recipe), "time": time, "runs": listed}, path)
     return path
+
+
+def _files(path: Path) -> list[Path]:
+    """The file at ``path``, or all of a folder's."""
+    return sorted(path.glob("*.json")) if path.is_dir() else [path]
 
 
 def check_frozen(recipes: Iterable[Recipe]) -> None:
@@ -89,8 +98,10 @@ def check_frozen(recipes: Iterable[Recipe]) -> None:
 
 def missing(recipe: Recipe, commit: str) -> str:
     """What ``commit`` lacks of the evidence for a test run of ``recipe``; empty for nothing."""
-    if recipe.name in first_records():
-        return ""
+    if known := first_records().get(recipe.name):
+        if known["recipe_hash"] == recipe_hash(recipe):
+            return ""
+        return f"{recipe.name} was tested with other settings: give the changed recipe a new name"
     path = FREEZES / f"{recipe.name}.json"
     name = path.relative_to(ROOT).as_posix()
     if not _committed(commit, name):
