@@ -17,7 +17,10 @@ from utils.recipes import recipe_hash
 
 @pytest.fixture
 def write(tmp_path, monkeypatch):
-    """``write(recipe, {set: correct of 1,000}, …)``: a file with a seed each; others read 900."""
+    """``write(recipe, {set: correct of 1,000}, …)``: a file with a seed each; others read 900.
+
+    ``sure`` is of every seed, or a list of one each.
+    """
     runs, folder = tmp_path / "results", tmp_path / "beyond"
     folder.mkdir()
     read_one, read_all = measured.measured, measured.frame
@@ -35,7 +38,9 @@ def write(tmp_path, monkeypatch):
         for seed, correct in enumerate(seeds):
             sealed({"format": 3, "network": f"{seed}"}, path_of(recipe, seed, runs))
             counts = {name: 900 for name in measured.SETS} | correct
-            bins = sure or {"images": [0] * 15, "correct": [0] * 15, "probability": [0.0] * 15}
+            bins = {"images": [0] * 15, "correct": [0] * 15, "probability": [0.0] * 15}
+            if sure:
+                bins = sure[seed] if isinstance(sure, list) else sure
             known = {"network": f"{seed}", "correct": counts, "seconds": 1.0}
             made[str(seed)] = known | {"sure": dict.fromkeys(("clean", "corruption", "uci"), bins)}
         content = {"format": measured.FORMAT, "recipe_hash": recipe_hash(recipe), "runs": made}
@@ -114,6 +119,21 @@ def test_a_robust_recipe_is_held_against_the_last_step(write):
         assert found[name] == f"{100 * relative:.1f}\u00a0±\u00a00.0"
     base = row(robust.against(), "04")
     assert base["error, all fifteen"].startswith("100.0") and base["Δ clean [95 % interval]"] == ""
+
+
+def test_a_claim_of_robustness_counts_the_seeds_of_both(write):
+    write(LR_SCHEDULE, *({"clean": n, "fog": 900 + n - 994} for n in (993, 994, 995, 994)))
+    write(
+        ROBUST,
+        *({"clean": n, **dict.fromkeys(beyond.CORRUPTIONS, 950)} for n in (993, 994, 995, 994)),
+    )
+    said = robust.verdict()
+    assert said.startswith("Of the corruption error of 04 Learning-rate schedule 50.")
+    assert "at most two thirds: shown at 1 % (p < 0.001). Clean digits, in points: +0.00 [" in said
+    less = intervals.welch([99.3, 99.4, 99.5, 99.4], [99.3, 99.4, 99.5, 99.4]).p_at_least(-0.05)
+    assert f"at most 0.05 fewer: not shown at 1 % (p = {less:.2f}). 4 and 4 seeds." in said
+    write(ROBUST, {"clean": 990})
+    assert robust.verdict() == beyond.TO_MEASURE, "one seed has no spread"
 
 
 def test_the_most_accurate_recipe_and_the_most_robust_are_named(write):
@@ -198,6 +218,22 @@ def test_a_network_that_is_right_as_often_as_it_says_is_calibrated(write):
     assert found["wrong where surer than 93 %, in %, UCI digits"] == ["5.00"]
 
 
+def test_a_change_of_calibration_has_its_interval(write):
+    def sure(right):  # of 100 answers of 95 %
+        images, correct, probability = np.zeros((3, 15))
+        images[14], correct[14], probability[14] = 100, right, 95
+        sums = {"images": images, "correct": correct, "probability": probability}
+        return {name: one.tolist() for name, one in sums.items()}
+
+    for recipe, right in ((SKELETON, (90, 91)), (REGULARIZATION, (92, 95))):
+        write(recipe, {}, {}, sure=[sure(n) for n in right])
+    (found,) = calibration.changes().rows
+    assert found[0] == "step 02 less step 01"
+    expected = intervals.Difference(intervals.paired_difference([5, 4], [3, 0]))
+    assert found[1:] == [expected] * 3
+    assert calibration.changes([(SKELETON, SPEEDRUN)]).rows == []
+
+
 def test_a_reliability_diagram_leaves_out_bins_that_say_little(write):
     images, correct, probability = np.zeros((3, 15))
     images[[5, 9, 14]], correct[[5, 9, 14]] = (19, 100, 900), (0, 50, 855)
@@ -215,5 +251,5 @@ def test_without_any_record_nothing_raises(write):
     pictures += (robust.picture,)
     assert all(words(draw()) == beyond.TO_MEASURE for draw in pictures)
     tables = (beyond.by_corruption, beyond.errors, beyond.gains, calibration.calibration)
-    tables += (robust.against,)
+    tables += (robust.against, calibration.changes)
     assert all(make().rows == [] and str(make()) for make in tables)

@@ -6,6 +6,7 @@ from scipy.stats import ttest_ind
 
 from utils import models
 from utils.experiments.published import DESIGN_A, DESIGN_E2, DESIGN_E3
+from utils.experiments.speed import SPEEDRUN
 from utils.experiments.steps import REGULARIZATION, SKELETON
 from utils.lab.report import paired
 
@@ -67,6 +68,8 @@ def test_what_is_known_besides_the_runs(runs, name):
 def test_recipes_that_start_alike_are_paired_and_others_are_welchs(runs):
     assert paired.share_start(SKELETON, REGULARIZATION), "a batch norm draws no weights"
     assert not paired.share_start(DESIGN_A, DESIGN_E2)
+    hard = SPEEDRUN.variant("hard", "Hard", selection=0.25)
+    assert not paired.share_start(SPEEDRUN, hard), "after an epoch the orders differ"
     runs["design_a"], runs["design_e2"] = of(99.1, 99.2, 99.3), of(99.2, 99.3, 99.4)
     gap = paired.gap(DESIGN_A, DESIGN_E2)
     assert gap == "+0.10 [-0.13, +0.33] (not shown)", "paired, it would be +0.10 each"

@@ -107,14 +107,15 @@ def gains(pairs: Iterable[tuple[Recipe, Recipe]] | None = None) -> Table:
         sides = [found[recipe] for recipe in (before, after) if recipe in found]
         if len(sides) < 2 or min(map(len, sides)) < 2:
             continue
-        columns.append(f"{_short(after)} less {_short(before)}")
+        columns.append(f"{short_label(after)} less {short_label(before)}")
         for row, sets in zip(cells, ROWS.values(), strict=True):
             means = [side[sets].mean(axis=1) for side in sides]
             row.append(paired.apart(before, after, *means))
     return paired.noted(Table(columns, cells if len(columns) > 1 else []))
 
 
-def _short(recipe: Recipe) -> str:
+def short_label(recipe: Recipe) -> str:
+    """The name of a recipe inside a column's head."""
     return f"step {recipe.name[:2]}" if recipe in STEPS else f"“{recipe.title}”"
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from utils import plot_style
 from utils.experiments.steps import STEPS
-from utils.lab.report.beyond import COLORS, label, nothing, over_seeds
+from utils.lab.report import paired
+from utils.lab.report.beyond import COLORS, label, nothing, over_seeds, short_label
 from utils.lab.runs import measured
 from utils.lab.runs.measured import BINS
 from utils.plot_style import GREY
@@ -38,20 +41,43 @@ def calibration_error(counts: np.ndarray) -> float:
     return float(100 * np.abs(right - probability).sum() / answers.sum())
 
 
+KINDS = {"clean": "clean", "corruption": "the fifteen", "uci": "UCI digits"}
+
+
 def calibration(recipes: Iterable[Recipe] = STEPS) -> Table:
     """Expected calibration error, and how many answers of the surest bin are wrong."""
-    kinds = {"clean": "clean", "corruption": "the fifteen", "uci": "UCI digits"}
     rows = []
     for recipe in recipes:
-        found = {kind: sureness(recipe, kind) for kind in kinds}
+        found = {kind: sureness(recipe, kind) for kind in KINDS}
         if not found["clean"]:
             continue
         error = [over_seeds(map(calibration_error, by.values())) for by in found.values()]
         sure = [[100 * (1 - c[1, -1] / c[0, -1]) for c in by.values()] for by in found.values()]
         rows.append([label(recipe), *error, *(over_seeds(values) for values in sure)])
-    columns = [f"calibration error in %, {name}" for name in kinds.values()]
-    columns += [f"wrong where surer than 93 %, in %, {name}" for name in kinds.values()]
+    columns = [f"calibration error in %, {name}" for name in KINDS.values()]
+    columns += [f"wrong where surer than 93 %, in %, {name}" for name in KINDS.values()]
     return Table(["recipe", *columns], rows)
+
+
+def changes(pairs: Iterable[tuple[Recipe, Recipe]] | None = None) -> Table:
+    """From the first of each pair to the second, in points of the calibration error.
+
+    By default from step to step. A pair of which one is not measured with two seeds is left out.
+    """
+    rows = []
+    for before, after in pairs or itertools.pairwise(STEPS):
+        row = [f"{short_label(after)} less {short_label(before)}"]
+        for kind in KINDS:
+            sides = [
+                pd.Series({seed: calibration_error(c) for seed, c in sureness(r, kind).items()})
+                for r in (before, after)
+            ]
+            if min(map(len, sides)) < 2:
+                break
+            row.append(paired.apart(before, after, *sides))
+        else:
+            rows.append(row)
+    return paired.noted(Table(["points of calibration error", *KINDS.values()], rows))
 
 
 def reliability_picture(recipes: Sequence[Recipe] = STEPS) -> Figure:

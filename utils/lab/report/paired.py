@@ -129,7 +129,12 @@ def _cell(name: str) -> Callable[[Recipe], object]:
 
 @functools.cache
 def share_start(before: Recipe, after: Recipe) -> bool:
-    """Whether runs of one seed start from the same weights; the order of images is the seed's."""
+    """Whether runs of one seed start from the same weights and see the images in one order.
+
+    The order is the seed's, but where each epoch takes the images of highest loss.
+    """
+    if (before.selection, before.at_random) != (after.selection, after.at_random):
+        return False
     drawn = []
     for recipe in (before, after):
         weights = build_model(recipe).parameters()
