@@ -10,8 +10,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from utils import deskewing, pieces, training
+from utils.experiments.few_bytes import BYTES
 from utils.experiments.frontier import FRONTIER
-from utils.experiments.speed import SPEEDRUN
+from utils.experiments.robust import ROBUST
+from utils.experiments.speed import FASTEST, SPEEDRUN
 from utils.experiments.steps import STEPS
 
 META = torch.device("meta")
@@ -35,6 +37,8 @@ class OneDevice(TorchDispatchMode):
         name = operation.name()
         if name == VALUE and arguments[0].device == META:
             return self.value
+        if name == "aten::_to_copy" and arguments[0].device == META != options.get("device", META):
+            return torch.zeros(arguments[0].shape, dtype=arguments[0].dtype)  # values for the CPU
         among = arguments[0] if name in INDEXES else arguments
         tensors = [t for t in tree_leaves((among, options)) if isinstance(t, torch.Tensor)]
         devices = {t.device.type for t in tensors if t.ndim}
@@ -88,10 +92,10 @@ def step(recipe, images):
     return x, loss
 
 
-HARD = SPEEDRUN.variant("hard", selection=0.25)
+RECIPES = [*STEPS, SPEEDRUN, FASTEST, FRONTIER[8000], BYTES[3000], ROBUST]
 
 
-@pytest.mark.parametrize("recipe", [*STEPS, SPEEDRUN, HARD, FRONTIER[8000]], ids=lambda r: r.name)
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
 def test_a_training_step_stays_on_its_device(recipe, digits):
     x, loss = step(recipe, digits.subset(600, 100))
     assert x.device == loss.device == META
@@ -108,6 +112,14 @@ def test_a_mixture_is_refused(what):
     here, there = torch.ones(1, 1, 4, 4), torch.ones(1, 1, 4, 4, device=META)
     with OneDevice(), pytest.raises(RuntimeError, match=r"on cpu and meta|not on the expected"):
         getattr(torch, what)(there, here)
+
+
+def test_evaluation_takes_its_answers_home(digits):
+    made = pieces.prepare(FASTEST, digits.subset(600, 100), 0, META)
+    with OneDevice():
+        found = training.evaluate(made.network, made.test_loader, META)
+    assert found.probabilities.shape == (100, 10)
+    assert found.probabilities.device == found.labels.device == torch.device("cpu")
 
 
 def test_an_epoch_s_sums_stay_on_its_device(digits):

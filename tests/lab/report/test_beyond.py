@@ -165,11 +165,12 @@ def test_the_finding_of_the_page_says_what_augmentation_brings(write):
         "salt-and-pepper noise"
     )
     assert "spoiled" not in robust.finding()
-    write(ROBUST, {"clean": 995}, {"clean": 995})
+    read = {"clean": 995, "scale": 970, "fog": 970}  # one to choose by, one of the seven others
+    write(ROBUST, read, read)
     assert robust.finding().endswith(
         "A network of 9,824 parameters that trained on spoiled digits, and was chosen under eight "
-        "of the fifteen, reads 90.00 ± 0.00 % of the corrupted ones, and 99.50 ± 0.00 % of the "
-        "clean ones (2 trainings)."
+        "of the fifteen, reads 90.93 ± 0.00 % of the corrupted ones, 91.00 ± 0.00 % under the seven "
+        "others, and 99.50 ± 0.00 % of the clean ones (2 trainings)."
     )
 
 

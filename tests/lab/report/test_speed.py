@@ -115,7 +115,7 @@ def test_the_pictures_and_the_finding_say_what_was_measured(measured):
     assert "from 20 to 58.5 seconds" in chain
     assert profile.startswith("At first most is saved on loading, then")
     assert profile.endswith("on the way to the first record, on convolutions")
-    assert "after **2.4 seconds** from random weights (a machine)" in speed.finding(measured)
+    assert "after **2.4 seconds** from untrained weights (a machine)" in speed.finding(measured)
 
 
 def test_the_pictures_show_medians_and_means(measured):

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from utils import integers, plot_style
+from utils import integers, models, plot_style
 from utils.experiments import catalogue
 from utils.experiments.few_bytes import BYTES
 from utils.experiments.frontier import FRONTIER
@@ -27,12 +27,13 @@ from utils.lab.report.intervals import (
 from utils.lab.report.paired import parameters, tabulate
 from utils.lab.runs import results, views
 from utils.plot_style import GREEN, GREY, ORANGE
-from utils.recipes import Recipe
+from utils.recipes import Recipe, build_model
 from utils.support.tables import Table
 
 FLOAT = 4  # bytes
 BYTES_LEARNED = "bytes of all that is learned"
 LOOKS = f"in floats, {len(views.SHIFTS)} looks"
+THEIR_MACS = "million MACs of these"
 ON_AVERAGE = "of the test digits on average"
 TICKS = (1000, 2000, 3000, 6000, 10_000, 20_000, 40_000, 80_000)
 
@@ -66,6 +67,8 @@ def table() -> Table:
         ("lowest, highest", lambda recipe: paired.ends(read(recipe))),
         ("with activations in floats", lambda recipe: f"{paired.last(recipe).mean():.3f}"),
         (LOOKS, lambda recipe: f"{looked(recipe).mean():.3f}"),
+        (THEIR_MACS, macs_of_looks),
+        ("± test images", paired.image_error),
         ("at least, at 1 %", at_least),
     )
 
@@ -79,6 +82,11 @@ def looked(recipe: Recipe) -> pd.Series:
     return _accuracies(recipe, lambda run: run["views_correct"])
 
 
+def macs_of_looks(recipe: Recipe) -> str:
+    """Million MACs of all the looks at one digit."""
+    return f"{len(views.SHIFTS) * models.count_macs(build_model(recipe)) / 1e6:.2f}"
+
+
 def _accuracies(recipe: Recipe, correct: Callable[[dict], int]) -> pd.Series:
     """In per cent, by reported seed, of how many test digits are read."""
     runs, images = results.reported(recipe.name), results.SAMPLES[1]
@@ -88,7 +96,7 @@ def _accuracies(recipe: Recipe, correct: Callable[[dict], int]) -> pd.Series:
 def short() -> Table:
     """What a page has room for of ``table``."""
     columns = ("bytes", "levels", "parameters", "million MACs", "whole numbers, last epoch")
-    return table().only(*columns, LOOKS, "at least, at 1 %")
+    return table().only(*columns, "± test images", LOOKS, THEIR_MACS, "at least, at 1 %")
 
 
 def with_seeds(recipe: Recipe) -> str:

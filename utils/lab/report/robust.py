@@ -115,7 +115,8 @@ def finding() -> str:
         text += (
             f" A network of {paired.parameters(ROBUST):,} parameters that trained on spoiled "
             f"digits, and was chosen under eight of the fifteen, reads "
-            f"{summary(table[CORRUPTIONS].mean(axis=1))} % of the corrupted ones, and "
+            f"{summary(table[CORRUPTIONS].mean(axis=1))} % of the corrupted ones, "
+            f"{summary(table[list(REPORTING)].mean(axis=1))} % under the seven others, and "
             f"{summary(table['clean'])} % of the clean ones ({len(table)} trainings)."
         )
     return text

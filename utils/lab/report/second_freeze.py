@@ -50,15 +50,12 @@ def otherwise() -> Table:
     def rounded(recipe: Recipe) -> str:
         return unbroken(mean_std(few_bytes.found(recipe), 3))
 
-    def macs(recipe: Recipe) -> str:
-        return f"{len(views.SHIFTS) * float(paired.COLUMNS['million MACs'](recipe)):.2f}"
-
     return tabulate(
         SECOND.values(),
         "parameters",
         ("last epoch", partial(last_epoch, digits=3)),
         (f"{len(views.SHIFTS)} looks", looked),
-        ("million MACs of these", macs),
+        (few_bytes.THEIR_MACS, few_bytes.macs_of_looks),
         ("a byte a weight", rounded),
         ("bytes of that", lambda r: f"{integers.size(r.stages, levels.MOST):,}"),
     )

@@ -183,7 +183,7 @@ def finding(measured: dict | None = None) -> str:
     return (
         f"**{mean_std(record, 3)} %** ({record.n} seeds, last epoch; "
         f"{claim(RECORD)}; for other seeds and other digits its 95 % interval is "
-        f"{overall(FASTEST)}) after **{middle[RECORD]:.1f} seconds** from random weights "
+        f"{overall(FASTEST)}) after **{middle[RECORD]:.1f} seconds** from untrained weights "
         f"({measured['machine']}). The usual version of design A takes {middle[BASELINE]:.0f}, "
         f"{middle[BASELINE] / middle[RECORD]:.1f} times as many, and reached "
         f"{measured['race'][BASELINE][0]['accuracy']:.2f} %. The first record takes "
