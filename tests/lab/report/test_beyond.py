@@ -169,8 +169,8 @@ def test_the_finding_of_the_page_says_what_augmentation_brings(write):
     write(ROBUST, read, read)
     assert robust.finding().endswith(
         "A network of 9,824 parameters that trained on spoiled digits, and was chosen under eight "
-        "of the fifteen, reads 90.93 ± 0.00 % of the corrupted ones, 91.00 ± 0.00 % under the seven "
-        "others, and 99.50 ± 0.00 % of the clean ones (2 trainings)."
+        "of the fifteen, reads 90.93 ± 0.00 % of the corrupted ones, 91.00 ± 0.00 % under the "
+        "seven others, and 99.50 ± 0.00 % of the clean ones (2 trainings)."
     )
 
 

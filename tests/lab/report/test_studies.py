@@ -126,8 +126,10 @@ def test_the_square_of_augmentation_and_schedule(runs):
     runs["02_regularization"], runs["03_augmentation"] = of(*[99.2] * 5), of(*[99.1] * 5)
     runs["study_one_cycle"], runs["04_lr_scheduler"] = of(*[99.3] * 5), of(*[99.5] * 5)
     constant, cycle, down = studies.augmentation_by_schedule().rows
-    assert constant[-1] == "-0.10 [-0.10, -0.10]" and cycle[-1] == "+0.20 [+0.20, +0.20]"
-    assert down[1:] == ["+0.10 [+0.10, +0.10]", "+0.40 [+0.40, +0.40]", "+0.30 [+0.30, +0.30]"]
+    assert constant[-2:] == ["-0.10 [-0.10, -0.10]", "0%"]
+    assert cycle[-2:] == ["+0.20 [+0.20, +0.20]", "100%"]
+    each = ["+0.10 [+0.10, +0.10]", "+0.40 [+0.40, +0.40]", "+0.30 [+0.30, +0.30]", ""]
+    assert down[1:] == each
 
 
 def test_digits_that_turn_are_shown_in_both_directions(wrong):

@@ -105,6 +105,7 @@ def longer() -> Table:
         "seed by seed",
         ("these seeds in 20 epochs", these_seeds),
         (DELTA, lambda recipe: gap(shorter(recipe), recipe)),
+        ("a seed beats one of 20", lambda recipe: paired.beats(shorter(recipe), recipe)),
     )
     return noted(made)
 

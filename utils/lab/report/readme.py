@@ -130,7 +130,7 @@ def results_sections() -> dict[str, str]:
         "speed-tries": speed.tries(),
         "race": without(speed.race(), "updates"),
         "records": records.table(),
-        "speed-chain": speed.chain(),
+        "speed-chain": without(speed.chain(), speed.BEATS),
         "loading": recorded.ratios(),
         "frontier": f"{frontier.finding()}.",
         "frontier-targets": frontier.targets_shown(),

@@ -25,7 +25,15 @@ from utils.lab.report.beyond import (
     over_seeds,
     relative_errors,
 )
-from utils.lab.report.intervals import CLAIM, Estimate, p_value, signed, summary, welch
+from utils.lab.report.intervals import (
+    CLAIM,
+    Estimate,
+    better_share,
+    p_value,
+    signed,
+    summary,
+    welch,
+)
 from utils.plot_style import BLUE, GREEN, GREY, PURPLE, RED
 from utils.recipes import Recipe
 from utils.support.tables import Table
@@ -129,6 +137,7 @@ def against(recipes: Iterable[Recipe] = (ROBUST,), base: Recipe = LR_SCHEDULE) -
     """
     known = accuracies([base]).get(base)
     columns = ["recipe", "parameters", "seeds", "clean", "Δ clean [95 % interval]"]
+    columns += ["a seed beats one of the base"]
     columns += ["error, all fifteen", "the eight it was chosen by", "the seven others"]
     if known is None:
         return Table(columns, [])
@@ -136,9 +145,10 @@ def against(recipes: Iterable[Recipe] = (ROBUST,), base: Recipe = LR_SCHEDULE) -
     for recipe, table in accuracies([base, *recipes]).items():
         row = [label(recipe), f"{paired.parameters(recipe):,}", len(table)]
         gap = "" if recipe == base else _gap(base, recipe, known["clean"], table["clean"])
+        beats = "" if recipe == base else f"{better_share(known['clean'], table['clean']):.0%}"
         halves = (CORRUPTIONS, CHOOSING, REPORTING)
         relative = [over_seeds(relative_errors(table, known, sets), 1) for sets in halves]
-        rows.append([*row, over_seeds(table["clean"]), gap, *relative])
+        rows.append([*row, over_seeds(table["clean"]), gap, beats, *relative])
     return Table(columns, rows)
 
 

@@ -76,6 +76,7 @@ def two_freezes() -> Table:
         ("on validation, split 1 and 2", validated),
         ("last epoch", partial(last_epoch, digits=3)),
         (paired.DELTA, lambda recipe: gap(first(recipe), recipe)),
+        ("a seed beats one of the first", lambda recipe: paired.beats(first(recipe), recipe)),
     )
     return noted(made)
 

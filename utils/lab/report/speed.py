@@ -26,6 +26,7 @@ from utils.recipes import Recipe, build_model, difference, in_words
 from utils.support.tables import Table
 
 TIMES_FASTER = 25  # than the baseline: the record's target
+BEATS = "a seed beats one before"
 MARKED = {SPEEDRUN: f" ({FIRST})", FASTEST: f" ({RECORD})"}
 
 
@@ -82,6 +83,7 @@ def chain(measured: dict | None = None) -> Table:
                 "million MACs": f"{macs / 1e6:.2f}",
                 "last epoch": unbroken(mean_std(estimate(first_seeds(recipe)))),
                 DELTA: gap(before, recipe),
+                BEATS: paired.beats(before, recipe),
                 "seconds per epoch": f"{epoch:.1f}",
                 "all epochs": f"{epoch * recipe.passes:.1f}",
             }

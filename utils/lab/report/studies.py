@@ -67,13 +67,16 @@ def halves() -> Table:
 def augmentation_by_schedule() -> Table:
     """Augmentation off and on, at a constant rate and with one cycle; the differences of both."""
     corners = {"constant": (REGULARIZATION, AUGMENTATION), "one cycle": (ONE_CYCLE, LR_SCHEDULE)}
-    rows = [[name, *map(with_seeds, pair), gap(*pair)] for name, pair in corners.items()]
+    rows = [
+        [name, *map(with_seeds, pair), gap(*pair), paired.beats(*pair)]
+        for name, pair in corners.items()
+    ]
     plain, augmented = zip(*corners.values(), strict=True)
     effects = [last(after) - last(before) for before, after in corners.values()]
     both = Difference(paired.difference(*effects))
-    rows.append(["one cycle less constant [95 % interval]", gap(*plain), gap(*augmented), both])
+    rows.append(["one cycle less constant [95 % interval]", gap(*plain), gap(*augmented), both, ""])
     columns = ["learning rate", "not augmented", "augmented", "augmented less not [95 % interval]"]
-    return noted(Table(columns, rows))
+    return noted(Table([*columns, "a seed with it beats one without"], rows))
 
 
 def turned_picture(images: Tensor, before: Recipe, after: Recipe, most: int = 10) -> Figure:
@@ -119,6 +122,7 @@ def schedulers() -> Table:
         "schedule",
         "last epoch",
         (f"less {base.schedule} [95 % interval]", partial(gap, base)),
+        (f"a seed beats one of {base.schedule}", partial(paired.beats, base)),
         (f"{chosen.schedule} less this [95 % interval]", lambda recipe: gap(recipe, chosen)),
         ("first epoch at a lower rate", falls),
     )
