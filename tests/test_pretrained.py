@@ -8,7 +8,7 @@ import subprocess
 import pytest
 import torch
 
-from utils import integers, pretrained, smoke
+from utils import deskewing, integers, pretrained, smoke
 from utils.experiments import catalogue
 from utils.experiments.few_bytes import EXPERIMENTS
 from utils.experiments.frontier import FRONTIER
@@ -206,3 +206,12 @@ def test_the_committed_networks_are_the_recorded_runs_and_agree_with_their_onnx(
     logits = assert_alike(network, pretrained.FOLDER / f"{name}.onnx", images)
     right = (logits.argmax(1) == mnist.test_labels).sum().item()
     assert right / 100 == pytest.approx(card.read(catalogue.recipe(name))[weights.SEED])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [n for n in pretrained.saved() if catalogue.recipe(n).levels])
+def test_numpy_reads_all_test_digits_as_onnx_does(name, mnist):
+    layers = integers.from_bytes((pretrained.FOLDER / f"{name}.bin").read_bytes())
+    upright = deskewing.deskew(mnist.test_images).numpy()
+    theirs = run_onnx(pretrained.FOLDER / f"{name}.onnx", mnist.test_images).argmax(1)
+    assert integers.answers(layers, upright).tolist() == theirs.tolist()

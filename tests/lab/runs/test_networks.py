@@ -55,3 +55,9 @@ def test_weights_take_16_bits_only_where_every_answer_stays():
     robust = size(lambda net: net(images).argmax(1))
     exact = size(lambda net: net.weight.double().sum(1))
     assert robust < 0.6 * exact
+
+
+def test_the_recorded_networks_fit_a_repository():
+    """A file a run, so that each can be recorded, checked and replaced alone."""
+    sizes = [path.stat().st_size for path in results.FOLDER.glob("*/*.npz")]
+    assert 0 < sum(sizes) <= 12e6
