@@ -15,6 +15,12 @@ TARGETS = {2000: 99.30, 3500: 99.40, 8000: 99.60, 20_000: 99.65}
 _LEADING = {
     2000: {"stages": "4-8/5k1-6-8-10", "augmentation": "affine_mild", "lr": 0.04},
     3500: {"stages": "5-10/6k1-9-11-13", "lr": 0.04},
+    8000: {
+        "stages": "7-18/8k1-12-17-21",
+        "augmentation": "affine_mild",
+        "lr": 0.0254,
+        "ema": 0.995,
+    },
     20_000: {
         "stages": "16-45/19k1-20-21-22",
         "augmentation": "affine_mild",
