@@ -52,8 +52,8 @@ def test_the_finding_claims_only_what_is_shown(whole):
     whole[:] = [9949, 9950, 9951]
     assert few_bytes.title().startswith(f"{size} bytes are shown to read at least 99.40 %")
     assert few_bytes.finding() == (
-        f"What a file reads of the test digits: weights of 7 values, **{size} bytes**: **99.50 ± "
-        "0.01 %** (3 trainings; a mean of at least 99.40 % is shown, p = 0.002)."
+        f"A file of {size} bytes, with weights of 7 values, reads 99.50 ± 0.01 % (3 trainings; a "
+        "mean of at least 99.40 % is shown, p = 0.002)."
     )
 
 

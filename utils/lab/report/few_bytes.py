@@ -174,14 +174,12 @@ def title() -> str:
 
 def finding() -> str:
     """Each file and what it reads, in words."""
-    files, levels = [], None
+    files, levels = [], None  # levels: of the file before
     for recipe in BYTES.values():
-        one = found(recipe)
+        one, what = found(recipe), f"{'one' if files else 'A file'} of {size(recipe):,} bytes"
+        if recipe.levels != levels:
+            what += f", with weights of {recipe.levels} values,"
         shown = claim(one, catalogue.get(recipe.name).target)
-        values = f"weights of {recipe.levels} values, " if recipe.levels != levels else ""
-        files.append(
-            f"{values}**{size(recipe):,} bytes**: **{mean_std(one)} %** "
-            f"({one.n} trainings; {shown})"
-        )
+        files.append(f"{what} reads {mean_std(one)} % ({one.n} trainings; {shown})")
         levels = recipe.levels
-    return f"What a file reads of the test digits: {'; '.join(files)}."
+    return f"{'; '.join(files)}."

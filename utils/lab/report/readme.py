@@ -76,23 +76,23 @@ def findings() -> str:
         for n in (small, large)
     ]
     return f"""\
-- A network of {parameters(best):,} parameters reads **{after} %** of the test digits after the \
-last step, and {before} % at the first ({len(last(best))} trainings each; for other trainings and \
-other digits {overall(best)} and {overall(first)}).
-- What each step brings, in percentage points: {"; ".join(gains)}.
-- Of the {len(stages)} published stages {quoted} quote the best test accuracy seen in training. \
-Here that adds {added[0]:.2f} points to the first step and {added[1]:.2f} to the last, with the \
-same networks.
-- A published network, trained the usual way, takes {seconds[speed.BASELINE]:.0f} seconds and ends \
-at {mean_std(usual)} % ({usual.n} trainings). The speed record takes \
-**{seconds[speed.RECORD]:.1f} seconds** on the same machine ({race["machine"]}): all digits once, \
-then {again} times the hardest quarter. It ends at **{mean_std(record)} %** ({record.n} trainings; \
-{speed.claim(speed.RECORD)}, on these 10,000 digits; for other digits too {overall(FASTEST)}). \
-The first record took \
-{seconds[speed.FIRST]:.1f} seconds to {mean_std(first_one)} % ({first_one.n} trainings).
-- {", ".join(ends)} ({len(last(large))} trainings each).
-- {few_bytes.finding()}
-- {robust.finding()}"""
+- **Four steps.** A network of {parameters(best):,} parameters reads {before} % of the test digits \
+after the first and {after} % after the last ({len(last(best))} trainings each; for other \
+trainings and other digits {overall(first)} and {overall(best)}). In percentage points: \
+{"; ".join(gains)}.
+- **Peeking.** Of the {len(stages)} published stages {quoted} quote the best test accuracy seen in \
+training. Here that adds {added[0]:.2f} points to the first step and {added[1]:.2f} to the last, \
+with the same networks.
+- **Speed.** A published network, trained the usual way, takes \
+{seconds[speed.BASELINE]:.0f} seconds and ends at {mean_std(usual)} % ({usual.n} trainings). The \
+speed record takes {seconds[speed.RECORD]:.1f} seconds on the same machine ({race["machine"]}): \
+all digits once, then {again} times the hardest quarter. It ends at {mean_std(record)} % \
+({record.n} trainings; {speed.claim(speed.RECORD)}, on these 10,000 digits; for other digits too \
+{overall(FASTEST)}). The first record took {seconds[speed.FIRST]:.1f} seconds to \
+{mean_std(first_one)} % ({first_one.n} trainings).
+- **Size.** {", ".join(ends)} ({len(last(large))} trainings each).
+- **Bytes.** {few_bytes.finding()}
+- **Other digits.** {robust.finding()}"""
 
 
 def machine() -> str:
