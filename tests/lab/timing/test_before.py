@@ -10,7 +10,7 @@ from utils.support.paths import ROOT
 SAYS_WHERE = """
 from pathlib import Path
 import utils
-print("noise\\n" + '{"where": ["' + Path(utils.__file__).parent.name + '"]}')
+print("noise\\n" + '{"where": "' + Path(utils.__file__).parent.name + '"}')
 """
 
 
@@ -32,7 +32,7 @@ def test_versions_take_turns(monkeypatch, tmp_path):
 
     def one_turn(folder, names, root):
         order.append(folder == ROOT)
-        return dict.fromkeys(names, float(len(order)))
+        return {"machine": str(order[-1]), "seconds": {name: [float(len(order))] for name in names}}
 
     monkeypatch.setattr(before, "one_turn", one_turn)
     monkeypatch.setattr(before, "unpack", lambda commit, folder: None)
@@ -40,7 +40,7 @@ def test_versions_take_turns(monkeypatch, tmp_path):
     assert order == [False, True, False, True]
     both = {FIRST_BUILD: [1.0, 3.0], NOW: [2.0, 4.0]}
     assert measured["seconds"] == {step.name: both for step in STEPS}
-    assert measured["commit"] == before.COMMIT
+    assert measured["commit"] == before.COMMIT and measured["machine"] == "True"
 
 
 def test_a_commit_that_is_not_there_is_named(tmp_path):
@@ -50,7 +50,7 @@ def test_a_commit_that_is_not_there_is_named(tmp_path):
 
 def test_the_ratio_is_taken_turn_by_turn():
     seconds = {"01_skeleton": {FIRST_BUILD: [3.0, 2.0, 4.0], NOW: [1.0, 2.0, 2.0]}}
-    measured = {"recipes": {"images": 6000}, "first_build": {"seconds": seconds}}
+    measured = {"images": 6000, "seconds": seconds}
     assert recorded.since_first_build(measured).rows == [
         ["01_skeleton", "30.0", "20.0", "2.00", "1.00 to 3.00"]
     ]

@@ -31,7 +31,7 @@ except ImportError:
     from utils.lab import benchmark as timing
 images = timing.share(data.load("mnist"))
 measured = timing.measure_recipes(repeats=1, names=sys.argv[1:], images=images)
-print(json.dumps(measured["seconds"]))
+print(json.dumps(measured))
 """
 
 
@@ -45,19 +45,21 @@ def unpack(commit: str, folder: Path) -> None:
         archive.extractall(folder, filter="data")
 
 
-def one_turn(folder: Path, names: list[str], root: str) -> dict[str, float]:
-    """Seconds of an epoch of each recipe, by the code in ``folder``, in a process of its own."""
+def one_turn(folder: Path, names: list[str], root: str) -> dict:
+    """``measure_recipes`` of the code in ``folder``, one turn in a process of its own."""
     command = [sys.executable, "-c", ONE_TURN, *names]
     environment = os.environ | {"MNIST_ROOT": root, "PYTHONPATH": str(folder)}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"the code in {folder} cannot be timed:\n{done.stderr}")
-    seconds = json.loads(done.stdout.splitlines()[-1])
-    return {name: took for name, (took,) in seconds.items()}
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def measure(repeats: int, root: Path) -> dict:
-    """``{"commit": …, "seconds": {step: {"first build": […], "now": […]}}}``, on one thread."""
+    """``{"commit": …, "seconds": {step: {"first build": […], "now": […]}}, …}``, on one thread.
+
+    The other keys are what seconds depend on, as today's code says it.
+    """
     names = [recipe.name for recipe in STEPS]
     seconds = {name: {FIRST_BUILD: [], NOW: []} for name in names}
     with tempfile.TemporaryDirectory() as folder:
@@ -65,6 +67,7 @@ def measure(repeats: int, root: Path) -> dict:
         places = {FIRST_BUILD: Path(folder), NOW: ROOT}
         for _ in tqdm(range(repeats), "steps, then and now", file=sys.stdout):
             for when, place in places.items():
-                for name, took in one_turn(place, names, str(root)).items():
-                    seconds[name][when].append(took)
-    return {"commit": COMMIT, "seconds": seconds}
+                measured = one_turn(place, names, str(root))
+                for name, took in measured["seconds"].items():
+                    seconds[name][when] += took
+    return measured | {"commit": COMMIT, "seconds": seconds}

@@ -74,9 +74,9 @@ def _per_epoch(measured: dict, seconds) -> pd.DataFrame | pd.Series:
 
 def since_first_build(measured: dict | None = None) -> Table:
     """The steps by the code of the first build and by today's: seconds per epoch, turn by turn."""
-    measured, rows = measured or read(), []
-    for name, took in measured["first_build"]["seconds"].items():
-        epochs = _per_epoch(measured["recipes"], took)
+    measured, rows = measured or read()["first_build"], []
+    for name, took in measured["seconds"].items():
+        epochs = _per_epoch(measured, took)
         faster = epochs[FIRST_BUILD] / epochs[NOW]
         middle = epochs.median()
         rows.append(
