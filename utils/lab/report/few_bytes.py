@@ -95,7 +95,7 @@ def _accuracies(recipe: Recipe, correct: Callable[[dict], int]) -> pd.Series:
 
 def short() -> Table:
     """What a page has room for of ``table``."""
-    columns = ("bytes", "levels", "parameters", "million MACs", "whole numbers, last epoch")
+    columns = ("bytes", "parameters", "million MACs", "whole numbers, last epoch")
     return table().only(*columns, "± test images", LOOKS, THEIR_MACS, "at least, at 1 %")
 
 

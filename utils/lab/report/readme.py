@@ -128,8 +128,8 @@ def results_sections() -> dict[str, str]:
         "epochs-machine": recorded.read()["recipes"]["machine"],
         "speed": speed.finding(),
         "speed-tries": speed.tries(),
-        "race": without(speed.race(), "updates"),
-        "records": records.table(),
+        "race": speed.race(),
+        "records": without(records.table(), "parameters"),
         "speed-chain": without(speed.chain(), speed.BEATS),
         "loading": recorded.ratios(),
         "frontier": f"{frontier.finding()}.",
@@ -141,7 +141,7 @@ def results_sections() -> dict[str, str]:
         "beyond": beyond.by_corruption((*STEPS, ROBUST)),
         "beyond-errors": without(beyond.errors(), "parameters"),
         "beyond-gains": beyond.gains(),
-        "beyond-robust": without(robust.against(), "parameters"),
+        "beyond-robust": without(robust.against(), "parameters", "seeds", robust.BEATS),
         "robust-verdict": robust.verdict(),
         "summary": f"```text\n{models.summary(model)}\n```",
         "receptive-field": receptive_field.table(model).only(*FIELD),
@@ -158,9 +158,9 @@ def results_sections() -> dict[str, str]:
     return {name: str(section) for name, section in made.items()}
 
 
-def without(table: Table, column: str) -> Table:
+def without(table: Table, *columns: str) -> Table:
     """What a page has room for of ``table``; what is left out stands elsewhere."""
-    return table.only(*(name for name in table.columns if name != column))
+    return table.only(*(name for name in table.columns if name not in columns))
 
 
 def contents(template: str) -> str:
