@@ -19,6 +19,8 @@ from utils.plot_style import GREY
 from utils.recipes import Recipe
 from utils.support.tables import Table
 
+KINDS = {"clean": "clean", "corruption": "the fifteen", "uci": "UCI digits"}
+
 
 def sureness(recipe: Recipe, kind: str) -> dict[int, np.ndarray]:
     """By seed, ``[3, 15]``: answers, right ones, and summed probabilities, by the answer's own.
@@ -41,7 +43,10 @@ def calibration_error(counts: np.ndarray) -> float:
     return float(100 * np.abs(right - probability).sum() / answers.sum())
 
 
-KINDS = {"clean": "clean", "corruption": "the fifteen", "uci": "UCI digits"}
+def calibration_errors(recipe: Recipe, kind: str) -> pd.Series:
+    """``calibration_error`` of each seed's network."""
+    errors = {seed: calibration_error(counts) for seed, counts in sureness(recipe, kind).items()}
+    return pd.Series(errors, dtype=float)
 
 
 def calibration(recipes: Iterable[Recipe] = STEPS) -> Table:
@@ -51,7 +56,7 @@ def calibration(recipes: Iterable[Recipe] = STEPS) -> Table:
         found = {kind: sureness(recipe, kind) for kind in KINDS}
         if not found["clean"]:
             continue
-        error = [over_seeds(map(calibration_error, by.values())) for by in found.values()]
+        error = [over_seeds(calibration_errors(recipe, kind)) for kind in KINDS]
         sure = [[100 * (1 - c[1, -1] / c[0, -1]) for c in by.values()] for by in found.values()]
         rows.append([label(recipe), *error, *(over_seeds(values) for values in sure)])
     columns = [f"calibration error in %, {name}" for name in KINDS.values()]
@@ -66,17 +71,11 @@ def changes(pairs: Iterable[tuple[Recipe, Recipe]] | None = None) -> Table:
     """
     rows = []
     for before, after in pairs or itertools.pairwise(STEPS):
-        row = [f"{short_label(after)} less {short_label(before)}"]
-        for kind in KINDS:
-            sides = [
-                pd.Series({seed: calibration_error(c) for seed, c in sureness(r, kind).items()})
-                for r in (before, after)
-            ]
-            if min(map(len, sides)) < 2:
-                break
-            row.append(paired.apart(before, after, *sides))
-        else:
-            rows.append(row)
+        old, new = ([calibration_errors(r, kind) for kind in KINDS] for r in (before, after))
+        if min(map(len, (*old, *new))) < 2:
+            continue
+        apart = [paired.apart(before, after, *sides) for sides in zip(old, new, strict=True)]
+        rows.append([f"{short_label(after)} less {short_label(before)}", *apart])
     return paired.noted(Table(["points of calibration error", *KINDS.values()], rows))
 
 
@@ -98,7 +97,7 @@ def reliability_picture(recipes: Sequence[Recipe] = STEPS) -> Figure:
             answers, right, probability = np.sum(list(by_seed.values()), axis=0)
             read = "clean" if kind == "clean" else "corrupted"
             shown = answers >= 20  # of fewer, the share says little
-            error = np.mean([calibration_error(counts) for counts in by_seed.values()])
+            error = calibration_errors(recipe, kind).mean()
             worst = max(worst, (error, f"{label(recipe)} on {read} digits"))
             share = 100 / answers[shown]
             text = f"{label(recipe)}: {error:.1f}"

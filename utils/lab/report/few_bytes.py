@@ -22,7 +22,6 @@ from utils.lab.report.intervals import (
     mean_std,
     p_value,
     unbroken,
-    verdict,
 )
 from utils.lab.report.paired import parameters, tabulate
 from utils.lab.runs import results, views
@@ -104,9 +103,7 @@ def with_seeds(recipe: Recipe) -> str:
 
 
 def at_least(recipe: Recipe) -> str:
-    """Whether the target's mean is shown, one-sided and as a record is, at 1 %."""
-    target = catalogue.get(recipe.name).target
-    return f"{target:.2f}: {verdict(found(recipe), target, CLAIM)}"
+    return paired.at_least(recipe, found(recipe))
 
 
 def is_shown(recipe: Recipe) -> bool:

@@ -93,6 +93,12 @@ def in_a_row(values: Iterable[float]) -> str:
     return ", ".join(f"{value:.2f}" for value in values)
 
 
+def at_least(recipe: Recipe, found: intervals.Estimate) -> str:
+    """The target, and whether ``found`` shows it, one-sided and as a record is, at 1 %."""
+    target = catalogue.get(recipe.name).target
+    return f"{target:.2f}: {intervals.verdict(found, target, intervals.CLAIM)}"
+
+
 def ends(values: pd.Series) -> str:
     """The lowest and the highest of them."""
     return in_a_row(values.agg(["min", "max"]))
