@@ -38,8 +38,12 @@ def _recipe(limit: int, settings: dict) -> Recipe:
     return FRONTIER[8000].variant(name, title, selection=0.5, epochs=39, **settings)
 
 
-FROZEN = (2000, 3500)  # the others are still judged on validation
+_SEARCHED = {2000: ["", "-split-2"]}  # once more on the second split: how much of it is chance
+
 SECOND = {limit: _recipe(limit, settings) for limit, settings in _BEST.items()}
+TESTED = {limit: SECOND[limit] for limit in (2000, 3500)}  # the others are still drafts
+# What stands for each size now: larger ones than were tested again are of the first freeze.
+NEWEST = TESTED | {limit: known for limit, known in FRONTIER.items() if limit > max(TESTED)}
 
 EXPERIMENTS = tuple(
     Experiment(
@@ -47,8 +51,8 @@ EXPERIMENTS = tuple(
         target=TARGETS[limit],
         seeds=20,
         first=100,
-        evidence=(f"search/{limit}.journal",),
-        draft=limit not in FROZEN,
+        evidence=tuple(f"search/{limit}{splits}.journal" for splits in _SEARCHED.get(limit, [""])),
+        draft=limit not in TESTED,
     )
     for limit, recipe in SECOND.items()
 )
