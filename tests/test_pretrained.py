@@ -29,8 +29,8 @@ def made(digits, tmp_path_factory):
     folder, runs = (tmp_path_factory.mktemp(name) for name in ("weights", "results"))
     correct = {}
     for recipe in MADE:
-        run = one.run(recipe, weights.SEED, few, "cpu", verbose=False, keep_network=True)
-        results.write(run, path_of(recipe, weights.SEED, runs))
+        run = one.run(recipe, weights.seed_of(recipe), few, "cpu", verbose=False, keep_network=True)
+        results.write(run, path_of(recipe, weights.seed_of(recipe), runs))
         weights.make(recipe, few, folder, runs)
         counted = run["rounded"] if recipe.levels else run["history"]
         correct[recipe.name] = counted["correct" if recipe.levels else "test_correct"]
@@ -95,8 +95,8 @@ def test_one_image_and_many_are_classified(made):
 
 def test_a_run_that_keeps_no_network_saves_nothing(digits, tmp_path):
     few = digits.subset(100, 50)
-    run = one.run(RECIPE, weights.SEED, few, "cpu", verbose=False)
-    results.write(run, path_of(RECIPE, weights.SEED, tmp_path / "results"))
+    run = one.run(RECIPE, weights.seed_of(RECIPE), few, "cpu", verbose=False)
+    results.write(run, path_of(RECIPE, weights.seed_of(RECIPE), tmp_path / "results"))
     with pytest.raises(BadResult, match="keeps no network"):
         weights.make(RECIPE, few, tmp_path / "weights", tmp_path / "results")
     assert not (tmp_path / "weights").exists()
@@ -205,7 +205,8 @@ def test_the_committed_networks_are_the_recorded_runs_and_agree_with_their_onnx(
     network, images = pretrained.load(name), mnist.test_images
     logits = assert_alike(network, pretrained.FOLDER / f"{name}.onnx", images)
     right = (logits.argmax(1) == mnist.test_labels).sum().item()
-    assert right / 100 == pytest.approx(card.read(catalogue.recipe(name))[weights.SEED])
+    recipe = catalogue.recipe(name)
+    assert right / 100 == pytest.approx(card.read(recipe)[weights.seed_of(recipe)])
 
 
 @pytest.mark.slow

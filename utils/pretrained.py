@@ -1,6 +1,6 @@
 """Trained networks of a few to 100 KB: ``classify(load("frontier_8k"), images)``.
 
-Each holds the weights of its recipe's seed 0, trained on all 60,000 training images, as
+Each holds the weights of its recipe's first seed, trained on all 60,000 training images, as
 ``python -m utils.lab weights NAME`` writes them of its recorded run. assets/weights also has each
 as an ONNX file, for other runtimes, with the same input and output as ``FromPixels``.
 """

@@ -10,7 +10,8 @@ from utils.lab.runs import results
 
 def test_every_file_has_its_row(monkeypatch, runs):
     for at, name in enumerate(pretrained.saved()):
-        runs[name] = of(99.2 + 0.01 * at, 99.3, 99.4)
+        first, made = catalogue.get(name).first, of(99.2 + 0.01 * at, 99.3, 99.4)
+        runs[name] = {first + seed: run for seed, run in made.items()}
     counted = [{"seed": seed, "rounded": {"correct": 9930 + seed}} for seed in range(4)]
     monkeypatch.setattr(results, "reported", lambda name: counted)
     found, files = columns(card.table()), pretrained.saved()

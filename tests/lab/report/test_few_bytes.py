@@ -1,12 +1,15 @@
 """Accuracy against bytes, every number from made-up runs."""
 
+import numpy as np
 import pytest
 from made_up import columns, of, words
 
-from utils import integers
+from utils import integers, levels
 from utils.experiments.few_bytes import TRIED
 from utils.experiments.frontier import FRONTIER
+from utils.experiments.second_freeze import NEWEST, TESTED
 from utils.lab.report import few_bytes, frontier, intervals
+from utils.lab.report.paired import parameters
 from utils.lab.runs import results
 
 RECIPE = TRIED[3000, 7]
@@ -19,10 +22,10 @@ def whole(runs, monkeypatch):
     correct = [9943, 9945, 9947]
 
     def reported(name):
-        assert name == RECIPE.name
+        every = correct if name == RECIPE.name else [9900, 9902]
         return [
             {"seed": at, "rounded": {"correct": n}, "views_correct": n + 4}
-            for at, n in enumerate(correct)
+            for at, n in enumerate(every)
         ]
 
     monkeypatch.setattr(results, "reported", reported)
@@ -60,21 +63,25 @@ def test_the_finding_claims_only_what_is_shown(whole):
 def test_the_picture_has_our_bytes_and_others(whole):
     figure = few_bytes.picture()
     assert words(figure) == few_bytes.title()
-    ours, floats = figure.axes[0].lines[0].get_xydata(), figure.axes[0].lines[3].get_xydata()
+    # A line, and the two ends of its bars, of each.
+    ours, rounded, floats = (line.get_xydata() for line in figure.axes[0].lines[::3])
     assert ours[0] == pytest.approx([few_bytes.size(RECIPE), 99.45]) and len(ours) == 1
-    assert len(floats) == len(FRONTIER) and floats[0][0] > 4 * 1900
+    expected = [(integers.size(recipe.stages, levels.MOST), 99.01) for recipe in TESTED.values()]
+    assert rounded == pytest.approx(np.array(expected))
+    assert floats[:, 0].tolist() == [4 * parameters(recipe) for recipe in NEWEST.values()]
     others = figure.axes[0].collections[-1].get_offsets()
     assert [11264, 99.55] in others.tolist() and len(others) == len(few_bytes.elsewhere())
 
 
 def test_the_readmes_picture_has_parameters_above_and_bytes_below(whole, runs):
-    for at, recipe in enumerate(FRONTIER.values()):
+    for at, recipe in enumerate([*FRONTIER.values(), *TESTED.values()]):
         runs[recipe.name] = of(*(99.2 + 0.1 * at + 0.01 * seed for seed in range(5)))
     figure = few_bytes.by_parameters_and_bytes()
     above, below = figure.axes
     assert (above.get_xlabel(), below.get_xlabel()) == ("parameters", few_bytes.BYTES_LEARNED)
     assert words(figure) == frontier.finding() and below.get_title() == few_bytes.title()
-    assert len(figure.legends[0].get_texts()) == 7
+    replaced = set(FRONTIER.values()) - set(NEWEST.values())
+    assert len(figure.legends[0].get_texts()) == 8 + bool(replaced)
 
 
 def test_a_file_is_smaller_than_its_limit():

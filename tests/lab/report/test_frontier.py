@@ -1,5 +1,7 @@
 """The frontier's tables and pictures, every number from made-up runs; its published facts."""
 
+import re
+
 import pandas as pd
 import pytest
 from made_up import columns, of, words
@@ -14,8 +16,9 @@ LEVELS = dict(zip(FRONTIER, (99.20, 99.38, 99.41, 99.55, 99.60, 99.72), strict=T
 
 
 @pytest.fixture
-def sized(runs):
-    """Five runs of every size, 0.01 apart around ``LEVELS``."""
+def sized(runs, monkeypatch):
+    """Five runs of every size, 0.01 apart around ``LEVELS``, and none of a second freeze."""
+    monkeypatch.setattr(frontier, "NETWORKS", list(FRONTIER.values()))
     for limit, level in LEVELS.items():
         runs[FRONTIER[limit].name] = of(*(level + 0.01 * n for n in (-2, -1, 0, 1, 2)))
     return runs
@@ -49,6 +52,16 @@ def test_the_smallest_that_is_enough_is_the_smallest(sized, monkeypatch):
     assert "None of 6 sizes is shown to average 99.99 %;" in frontier.finding()
 
 
+def test_the_readme_tells_the_smallest_that_is_enough_beside_both_ends(sized, monkeypatch):
+    told = frontier.in_words()
+    sizes = [f"{parameters(FRONTIER[limit]):,}" for limit in (2000, 8000, 20_000)]
+    assert re.findall(r"([\d,]+) parameters reach", told) == sizes
+    assert "reach 99.55 ± 0.02 % (5 trainings; a mean of at least 99.40 % is shown, p < " in told
+    assert told.count("is shown") == 1 and told.count("for other digits too [") == 3
+    monkeypatch.setattr(frontier, "ENOUGH", 99.99)
+    assert frontier.in_words().count("parameters reach") == 2
+
+
 def test_longer_runs_are_compared_seed_by_seed(sized):
     for limit, recipe in LONG.items():
         sized[recipe.name] = {n: [LEVELS[limit] + 0.01 * n + 0.03] for n in (1, 2, 3)}
@@ -59,16 +72,20 @@ def test_longer_runs_are_compared_seed_by_seed(sized):
     assert found["these seeds in 20 epochs"][0] == "99.200"
 
 
-def test_the_picture_has_ours_and_theirs(sized):
+def test_the_picture_has_ours_and_theirs(sized, monkeypatch):
+    monkeypatch.setattr(frontier, "NETWORKS", [FRONTIER[5000], FRONTIER[20_000]])
     figure = frontier.picture()
     assert frontier.finding() in words(figure)
     (axes,) = figure.axes
-    line = axes.lines[0].get_xydata()
-    assert line[:, 0].tolist() == [parameters(recipe) for recipe in FRONTIER.values()]
-    assert line[:, 1] == pytest.approx(list(LEVELS.values()))
+    # A line, and the two ends of its bars, of the newest and of those that they took the place of.
+    newest, before = (line.get_xydata() for line in axes.lines[::3])
+    limits = [[5000, 20_000], [2000, 4000, 8000, 10_000]]
+    for drawn, of_these in zip((newest, before), limits, strict=True):
+        assert drawn[:, 0].tolist() == [parameters(FRONTIER[limit]) for limit in of_these]
+        assert drawn[:, 1] == pytest.approx([LEVELS[limit] for limit in of_these])
     theirs = [marks.get_offsets() for marks in axes.collections if len(marks.get_offsets()) > 1]
     assert sorted(map(len, theirs)) == [3, 12, 18], "doubtful, elsewhere, the published designs"
-    assert len(figure.legends[0].get_texts()) == 4
+    assert len(figure.legends[0].get_texts()) == 5
 
 
 def test_the_mistakes_are_the_largest_networks_first_seeds(wrong, mnist):

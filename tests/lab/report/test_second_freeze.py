@@ -5,7 +5,8 @@ import pytest
 from made_up import columns
 
 from utils import integers
-from utils.experiments.second_freeze import SECOND, TARGETS
+from utils.experiments.frontier import FRONTIER
+from utils.experiments.second_freeze import NEWEST, SECOND, TARGETS, TESTED
 from utils.lab.report import choices, second_freeze
 from utils.lab.report.paired import DELTA, parameters
 from utils.lab.runs import results
@@ -15,12 +16,20 @@ LIMITS = list(SECOND)
 
 
 @pytest.fixture
-def sized(runs):
+def sized(runs, monkeypatch):
     """Twenty runs of every size around its target, all of one above and all of another below."""
+    monkeypatch.setattr(second_freeze, "TESTED", SECOND)
     for at, limit in enumerate(LIMITS):
         level = TARGETS[limit] + 0.1 * (at - 1)
         runs[SECOND[limit].name] = {100 + n: [level + 0.01 * (n % 3 - 1)] for n in range(20)}
     return runs
+
+
+def test_what_stands_for_a_size_is_the_newest_that_was_tested():
+    sizes = [parameters(recipe) for recipe in NEWEST.values()]
+    assert sizes == sorted(sizes) and set(TESTED.values()) <= set(NEWEST.values())
+    first = set(NEWEST.values()) - set(TESTED.values())
+    assert first <= set(FRONTIER.values()), "the others are of the first freeze"
 
 
 def test_a_target_is_shown_at_one_per_cent(sized):

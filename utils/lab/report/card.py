@@ -11,7 +11,7 @@ from utils.experiments import catalogue
 from utils.lab.report import few_bytes
 from utils.lab.report.intervals import estimate, mean_std
 from utils.lab.report.paired import last, tabulate
-from utils.lab.runs.weights import SEED
+from utils.lab.runs.weights import seed_of
 from utils.recipes import Recipe
 from utils.support.tables import Table
 
@@ -28,7 +28,7 @@ def table() -> Table:
         ("file", lambda recipe: f"`{files[recipe.name].name}`"),
         ("bytes", lambda recipe: f"{files[recipe.name].stat().st_size:,}"),
         *("parameters", "million MACs"),
-        ("this file", lambda recipe: f"{read(recipe)[SEED]:.2f}"),
+        ("this file", lambda recipe: f"{read(recipe)[seed_of(recipe)]:.2f}"),
         ("seeds", lambda recipe: len(read(recipe))),
         ("their mean", lambda recipe: mean_std(estimate(read(recipe)), 3)),
     )

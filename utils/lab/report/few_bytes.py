@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from utils import integers, models, plot_style
 from utils.experiments import catalogue
 from utils.experiments.few_bytes import BYTES
-from utils.experiments.frontier import FRONTIER
 from utils.experiments.record import texts
+from utils.experiments.second_freeze import NEWEST, TESTED
 from utils.lab.report import frontier, paired, pictures
 from utils.lab.report.intervals import (
     CLAIM,
@@ -25,7 +25,8 @@ from utils.lab.report.intervals import (
 )
 from utils.lab.report.paired import parameters, tabulate
 from utils.lab.runs import results, views
-from utils.plot_style import GREEN, GREY, ORANGE
+from utils.levels import MOST
+from utils.plot_style import BLUE, GREEN, GREY, ORANGE
 from utils.recipes import Recipe, build_model
 from utils.support.tables import Table
 
@@ -38,8 +39,8 @@ TICKS = (1000, 2000, 3000, 6000, 10_000, 20_000, 40_000, 80_000)
 
 
 def size(recipe: Recipe) -> int:
-    """The bytes of the file that holds such a network."""
-    return integers.size(recipe.stages, recipe.levels)
+    """The bytes of the file that holds such a network: a byte a weight where no levels are set."""
+    return integers.size(recipe.stages, recipe.levels or MOST)
 
 
 def read(recipe: Recipe) -> pd.Series:
@@ -139,21 +140,28 @@ def by_parameters_and_bytes() -> Figure:
 
 def panel(axes: Axes) -> None:
     """What ``picture`` shows, on axes of another's."""
-    ours, floats, others = list(BYTES.values()), list(FRONTIER.values()), elsewhere()
-    means = [found(recipe) for recipe in ours]
+    ours, floats, others = list(BYTES.values()), list(NEWEST.values()), elsewhere()
     look = {"fmt": "s-", "ms": 7, "capsize": 4, "lw": 1.4, "zorder": 3}
-    heights, spread = [one.mean for one in means], [one.std for one in means]
-    name = "whole numbers, mean ± standard deviation over seeds"
-    axes.errorbar([size(r) for r in ours], heights, spread, color=ORANGE, label=name, **look)
-    for recipe, one in zip(ours, means, strict=True):
+    name = "weights of few values, mean ± standard deviation over seeds"
+    for recipe, one in zip(ours, _marked(axes, ours, ORANGE, name, look), strict=True):
         about = {"ha": "center", "color": "black"}
         pictures.label(axes, f"{one.mean:.2f}", size(recipe), one.mean + one.std, (0, 5), **about)
+    _marked(axes, list(TESTED.values()), BLUE, "a byte a weight, rounded after training", look)
     places = [FLOAT * parameters(recipe) for recipe in floats]
     name = "the frontier's networks in floats, 4 bytes a parameter"
     pictures.means(axes, places, floats, label=name, color=GREY, **look)
     name, look = "BitNetMCU: one run, bytes of weights alone", {"marker": "+", "s": 55, "lw": 1.8}
     axes.scatter(others.bytes, others.accuracy, color=GREEN, label=name, **look)
     pictures.against(axes, BYTES_LEARNED, TICKS)
+
+
+def _marked(axes: Axes, recipes: list[Recipe], color: str, name: str, look: dict) -> list[Estimate]:
+    """Mean ± standard deviation of what each file reads, marked at its bytes."""
+    means = [found(recipe) for recipe in recipes]
+    heights, spread = [one.mean for one in means], [one.std for one in means]
+    sizes = [size(recipe) for recipe in recipes]
+    axes.errorbar(sizes, heights, spread, color=color, label=name, **look)
+    return means
 
 
 def title() -> str:

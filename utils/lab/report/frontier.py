@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 
 import numpy as np
@@ -15,12 +16,15 @@ from utils.experiments import catalogue
 from utils.experiments.frontier import FRONTIER, LONG
 from utils.experiments.record import texts
 from utils.experiments.recorded import BadResult
+from utils.experiments.second_freeze import NEWEST
 from utils.history import Mistakes
 from utils.lab.report import choices, label_errors, paired, pictures
 from utils.lab.report.intervals import (
     CLAIM,
     Difference,
+    claim,
     estimate,
+    mean_std,
     p_value,
     paired_difference,
     verdict,
@@ -28,12 +32,14 @@ from utils.lab.report.intervals import (
 from utils.lab.report.paired import DELTA, gap, last, last_epoch, noted, parameters, tabulate
 from utils.lab.runs import results
 from utils.lab.runs.validation import AS_CHOSEN
-from utils.plot_style import BLUE, GREY, PURPLE, RED
+from utils.plot_style import BLUE, GREY, PURPLE, RED, SKY
 from utils.recipes import Recipe, formatted, switched_on
 from utils.support.tables import Table
 
 ENOUGH = 99.40  # what the smallest network is asked for
-LARGEST = FRONTIER[max(FRONTIER)]
+CROWDED = 1.3  # times as large: below, the figures at two marks would touch
+NETWORKS = list(NEWEST.values())
+LARGEST = NETWORKS[-1]
 ABLATED = FRONTIER[8000].name
 _BEFORE = dict(zip(FRONTIER.values(), (None, *FRONTIER.values()), strict=False))
 DELTA_BEFORE = (
@@ -112,7 +118,7 @@ def longer() -> Table:
 
 def common() -> Table:
     """The settings that all of the frontier's recipes share."""
-    used = switched_on(LARGEST.settings())
+    used = switched_on(FRONTIER[8000].settings())
     shared = [name for name in used if name not in ("stages", *_own())]
     return Table(["setting", "value"], [[name, formatted(used[name])] for name in shared])
 
@@ -174,15 +180,15 @@ def line(sizes: ArrayLike) -> np.ndarray:
 
     It is straight from network to network in the logarithm of the parameters.
     """
-    known = [parameters(recipe) for recipe in FRONTIER.values()]
-    heights = [last(recipe).mean() for recipe in FRONTIER.values()]
+    known = [parameters(recipe) for recipe in NETWORKS]
+    heights = [last(recipe).mean() for recipe in NETWORKS]
     return np.interp(np.log(sizes), np.log(known), heights, left=np.nan)
 
 
 def mistakes() -> Mistakes:
-    """What seed 0 of the largest network gets wrong."""
+    """What the first seed of the largest network gets wrong."""
     wrong = results.mistakes([LARGEST.name])
-    return results.as_mistakes(wrong[wrong.seed == 0])
+    return results.as_mistakes(wrong[wrong.seed == catalogue.get(LARGEST.name).first])
 
 
 def mistakes_read() -> Table:
@@ -202,7 +208,7 @@ def mistakes_picture(images: data.ImageSet) -> Figure:
 
 
 def picture() -> Figure:
-    """Ours on a line, mean ± standard deviation, and the published single runs that were found."""
+    """Ours of both freezes, mean ± standard deviation, and single runs that others published."""
     figure, axes = plot_style.figure(height=4.8)
     panel(axes)
     return plot_style.title(pictures.legend(figure), finding())
@@ -210,13 +216,18 @@ def picture() -> Figure:
 
 def panel(axes: Axes) -> None:
     """What ``picture`` shows, on axes of another's."""
-    recipes, others = list(FRONTIER.values()), elsewhere()
+    others = elsewhere()
     look = {"fmt": "s-", "ms": 7, "capsize": 4, "lw": 1.4, "zorder": 3, "color": BLUE}
-    sizes = [parameters(recipe) for recipe in recipes]
-    ours = pictures.means(axes, sizes, recipes, label=f"ours: {pictures.OURS}", **look)
-    for size, one in zip(sizes, ours, strict=True):
-        top = one.mean + one.std
-        pictures.label(axes, f"{one.mean:.2f}", size, top, (0, 5), ha="center", color=BLUE)
+    sizes = [parameters(recipe) for recipe in NETWORKS]
+    ours = pictures.means(axes, sizes, NETWORKS, label=f"ours: {pictures.OURS}", **look)
+    for size, following, one in zip(sizes, [*sizes[1:], math.inf], ours, strict=True):
+        aside = ((0, 5), "center") if following > CROWDED * size else ((6, 5), "right")
+        top, (place, ha) = one.mean + one.std, aside
+        pictures.label(axes, f"{one.mean:.2f}", size, top, place, ha=ha, color=BLUE)
+    if first := [recipe for recipe in FRONTIER.values() if recipe not in NETWORKS]:
+        look = {"fmt": "o", "ms": 5, "capsize": 2, "lw": 1, "color": SKY}
+        sizes = [parameters(recipe) for recipe in first]
+        pictures.means(axes, sizes, first, label="ours, the recipes of the first search", **look)
     texts = [e.published for e in catalogue.EXPERIMENTS.values() if e.published]
     designs = pd.DataFrame(texts).drop_duplicates()  # B4 is published once and trained twice
     designs, doubted = designs.rename(columns={"test": "accuracy"}), others.doubt != ""
@@ -232,22 +243,35 @@ def panel(axes: Axes) -> None:
 
 def smallest() -> Recipe | None:
     """The smallest of them whose mean is shown to be ``ENOUGH``; ``None`` where none is."""
-    shown = (r for r in FRONTIER.values() if estimate(last(r)).shows(ENOUGH, CLAIM))
+    shown = (r for r in NETWORKS if estimate(last(r)).shows(ENOUGH, CLAIM))
     return min(shown, key=parameters, default=None)
 
 
 def targets_shown() -> str:
-    """How many of the targets are shown, in words."""
+    """How many of the first freeze's targets are shown, in words."""
     shown = sum(estimate(last(recipe)).shows(target(recipe)) for recipe in FRONTIER.values())
     return f"Each size had a target of its own: {shown} of {len(FRONTIER)} are shown."
+
+
+def in_words() -> str:
+    """What the smallest network reads, the smallest that is enough, and the largest."""
+    told = []
+    for recipe in dict.fromkeys((NETWORKS[0], smallest(), NETWORKS[-1])):
+        if recipe is None:
+            continue
+        found = estimate(last(recipe))
+        shown = f"; {claim(found, ENOUGH)}, on these digits" if recipe is smallest() else ""
+        about = f"{found.n} trainings{shown}; for other digits too {paired.overall(recipe)}"
+        told.append(f"{parameters(recipe):,} parameters reach {mean_std(found)} % ({about})")
+    return f"{', '.join(told)}."
 
 
 def finding() -> str:
     """The frontier in one line."""
     text = f"{parameters(LARGEST):,}: {last(LARGEST).mean():.2f} %"
     if (recipe := smallest()) is None:
-        return f"None of {len(FRONTIER)} sizes is shown to average {ENOUGH:.2f} %; {text}"
+        return f"None of {len(NETWORKS)} sizes is shown to average {ENOUGH:.2f} %; {text}"
     p = p_value(estimate(last(recipe)).p_at_least(ENOUGH))
-    first = f"Smallest of {len(FRONTIER)} sizes shown to average {ENOUGH:.2f} %"
+    first = f"Smallest of {len(NETWORKS)} sizes shown to average {ENOUGH:.2f} %"
     seeds = len(last(recipe))
     return f"{first}: {parameters(recipe):,} parameters ({seeds} seeds, {p}); {text}"

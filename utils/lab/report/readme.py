@@ -13,7 +13,6 @@ from pathlib import Path
 
 from utils import models, receptive_field
 from utils.experiments import catalogue
-from utils.experiments.frontier import FRONTIER
 from utils.experiments.record import texts
 from utils.experiments.robust import ROBUST
 from utils.experiments.speed import FASTEST
@@ -29,6 +28,7 @@ from utils.lab.report import (
     records,
     replication,
     robust,
+    second_freeze,
     speed,
     steps,
     studies,
@@ -70,15 +70,11 @@ def findings() -> str:
     usual, stages = speed.reached(speed.BASELINE), [text for text in texts() if "stage" in text]
     quoted = sum(text.get("epoch") == "best" for text in stages)
     again = recorded.ENTRANTS[speed.RECORD].epochs - 1
-    small, large = FRONTIER[min(FRONTIER)], frontier.LARGEST
-    ends = [
-        f"{parameters(n):,} parameters reach {mean_std(estimate(last(n)))} %"
-        for n in (small, large)
-    ]
     return f"""\
-- **Four steps.** A network of {parameters(best):,} parameters reads {before} % of the test digits \
-after the first and {after} % after the last ({len(last(best))} trainings each; for other \
-trainings and other digits {overall(first)} and {overall(best)}). In percentage points: \
+- **Four steps.** The first step's network, of {parameters(first):,} parameters, reads {before} % \
+of the test digits, the last one's, of {parameters(best):,}, {after} % ({len(last(best))} \
+trainings each; for other trainings and other digits {overall(first)} and {overall(best)}). In \
+percentage points: \
 {"; ".join(gains)}.
 - **Peeking.** Of the {len(stages)} published stages {quoted} quote the best test accuracy seen in \
 training. Here that adds {added[0]:.2f} points to the first step and {added[1]:.2f} to the last, \
@@ -90,7 +86,7 @@ all digits once, then {again} times the hardest quarter. It ends at {mean_std(re
 ({record.n} trainings; {speed.claim(speed.RECORD)}, on these 10,000 digits; for other digits too \
 {overall(FASTEST)}). The first record took {seconds[speed.FIRST]:.1f} seconds to \
 {mean_std(first_one)} % ({first_one.n} trainings).
-- **Size.** {", ".join(ends)} ({len(last(large))} trainings each).
+- **Size.** {frontier.in_words()}
 - **Bytes.** {few_bytes.finding()}
 - **Other digits.** {robust.finding()}"""
 
@@ -133,6 +129,9 @@ def results_sections() -> dict[str, str]:
         "speed-chain": without(speed.chain(), speed.BEATS),
         "loading": recorded.ratios(),
         "frontier": f"{frontier.finding()}.",
+        "frontier-second": second_freeze.short(),
+        "frontier-otherwise": second_freeze.otherwise(),
+        "frontier-freezes": second_freeze.two_freezes(),
         "frontier-targets": frontier.targets_shown(),
         "frontier-sizes": frontier.sizes(),
         "frontier-longer": frontier.longer(),

@@ -125,7 +125,8 @@ def finding() -> str:
             f" A network of {paired.parameters(ROBUST):,} parameters that trained on spoiled "
             f"digits, and was chosen under eight of the fifteen, reads "
             f"{summary(table[CORRUPTIONS].mean(axis=1))} % of the corrupted ones, "
-            f"{summary(table[list(REPORTING)].mean(axis=1))} % under the seven others, and "
+            f"{summary(table[list(REPORTING)].mean(axis=1))} % under the seven others (under "
+            "which an early draft was looked at once), and "
             f"{summary(table['clean'])} % of the clean ones ({len(table)} trainings)."
         )
     return text
@@ -166,9 +167,9 @@ def verdict(recipe: Recipe = ROBUST, base: Recipe = LR_SCHEDULE) -> str:
     clean = welch(before["clean"], after["clean"])
     left, low, high = (100 * np.exp(-at) for at in (gone.mean, gone.high, gone.low))
     return (
-        f"Of the corruption error of {label(base)} {left:.1f} % [{low:.1f}, {high:.1f}] are left; "
-        f"at most two thirds: {_shown(gone, np.log(3 / 2))}. Clean digits, in points: "
-        f"{clean.mean:+.2f} {signed(clean)}; at most {CLEAN_LOSS} fewer: "
+        f"Corruption by corruption, {left:.1f} % [{low:.1f}, {high:.1f}] of the errors of "
+        f"{label(base)} are left on average; at most two thirds: {_shown(gone, np.log(3 / 2))}. "
+        f"Clean digits, in points: {clean.mean:+.2f} {signed(clean)}; at most {CLEAN_LOSS} fewer: "
         f"{_shown(clean, -CLEAN_LOSS)}. {len(before)} and {len(after)} seeds."
     )
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from utils import integers, levels
 from utils.experiments.frontier import FRONTIER
-from utils.experiments.second_freeze import SECOND
+from utils.experiments.second_freeze import TESTED
 from utils.lab.report import choices, few_bytes, paired
 from utils.lab.report.intervals import estimate, mean_std, unbroken
 from utils.lab.report.paired import gap, last, last_epoch, noted, parameters, tabulate
@@ -23,7 +22,7 @@ def table() -> Table:
     """Each size's network, its mean in the last epoch, and whether its target is shown."""
     own = ("augmentation", "lr", "ema", "label_smoothing")
     return tabulate(
-        SECOND.values(),
+        TESTED.values(),
         ("network", lambda recipe: f"`{recipe.stages}`"),
         *own,
         *("parameters", "million MACs"),
@@ -32,6 +31,12 @@ def table() -> Table:
         *("± test images", "95 %, seeds and images"),
         ("at least, at 1 %", lambda recipe: paired.at_least(recipe, estimate(last(recipe)))),
     )
+
+
+def short() -> Table:
+    """What a page has room for of ``table``."""
+    columns = ("parameters", "million MACs", "last epoch", "± test images")
+    return table().only(*columns, "95 %, seeds and images", "at least, at 1 %")
 
 
 def otherwise() -> Table:
@@ -44,19 +49,19 @@ def otherwise() -> Table:
         return unbroken(mean_std(few_bytes.found(recipe), 3))
 
     return tabulate(
-        SECOND.values(),
+        TESTED.values(),
         "parameters",
         ("last epoch", partial(last_epoch, digits=3)),
         (f"{len(views.SHIFTS)} looks", looked),
         (few_bytes.THEIR_MACS, few_bytes.macs_of_looks),
         ("a byte a weight", rounded),
-        ("bytes of that", lambda r: f"{integers.size(r.stages, levels.MOST):,}"),
+        ("bytes of that", lambda recipe: f"{few_bytes.size(recipe):,}"),
     )
 
 
 def two_freezes() -> Table:
     """Both freezes, size by size, on validation before and on the test set after."""
-    limits = {recipe: limit for limit, recipe in SECOND.items()}
+    limits = {recipe: limit for limit, recipe in TESTED.items()}
 
     def first(recipe: Recipe) -> Recipe:
         return FIRST[limits[recipe]]

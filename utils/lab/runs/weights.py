@@ -13,13 +13,16 @@ import torch
 from torch import nn
 
 from utils import data, folding, integers, loaders, pretrained
-from utils.experiments import recorded
+from utils.experiments import catalogue, recorded
 from utils.lab.runs import networks
 from utils.pieces import preprocessed
 from utils.recipes import Recipe
 from utils.support.files import replacing
 
-SEED = 0  # always the first: choosing the best would be a peek at the test set
+
+def seed_of(recipe: Recipe) -> int:
+    """Always the first that was recorded: choosing the best would be a peek at the test set."""
+    return catalogue.get(recipe.name).first
 
 
 def make(
@@ -28,12 +31,12 @@ def make(
     folder: Path = pretrained.FOLDER,
     runs: Path = recorded.FOLDER,
 ) -> list[Path]:
-    """Write the network of ``recipe``'s recorded seed 0 to ``folder``; return the paths.
+    """Write the network of ``recipe``'s first recorded seed to ``folder``; return the paths.
 
     ``NAME.onnx`` and ``NAME.pt``, or ``NAME.bin`` where it is of whole numbers (for their
     activations it looks at training images). Raises ``BadResult`` where the run keeps no network.
     """
-    network = networks.load(recorded.path_of(recipe, SEED, runs), recipe)
+    network = networks.load(recorded.path_of(recipe, seed_of(recipe), runs), recipe)
     if recipe.levels:
         few = preprocessed(recipe, images).train_images[: folding.IMAGES]
         layers = folding.fold(network, loaders.normalize(few))
