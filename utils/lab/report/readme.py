@@ -131,7 +131,7 @@ def results_sections() -> dict[str, str]:
         "frontier": f"{frontier.finding()}.",
         "frontier-second": second_freeze.short(),
         "frontier-otherwise": second_freeze.otherwise(),
-        "frontier-freezes": second_freeze.two_freezes(),
+        "frontier-freezes": without(second_freeze.two_freezes(), second_freeze.BEATS),
         "frontier-targets": frontier.targets_shown(),
         "frontier-sizes": frontier.sizes(),
         "frontier-longer": frontier.longer(),

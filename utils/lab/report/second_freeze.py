@@ -14,6 +14,7 @@ from utils.lab.runs.validation import AS_CHOSEN, SPLITS
 from utils.recipes import Recipe
 from utils.support.tables import Table
 
+BEATS = "a seed beats one of the first"
 # The first freeze's network of about the same size.
 FIRST = {2000: FRONTIER[2000], 3500: FRONTIER[4000], 8000: FRONTIER[8000], 20_000: FRONTIER[20_000]}
 
@@ -74,7 +75,7 @@ def two_freezes() -> Table:
         ("on validation, split 1 and 2", validated),
         ("last epoch", partial(last_epoch, digits=3)),
         (paired.DELTA, lambda recipe: gap(first(recipe), recipe)),
-        ("a seed beats one of the first", lambda recipe: paired.beats(first(recipe), recipe)),
+        (BEATS, lambda recipe: paired.beats(first(recipe), recipe)),
     )
     return noted(made)
 
