@@ -221,9 +221,9 @@ def panel(axes: Axes) -> None:
     sizes = [parameters(recipe) for recipe in NETWORKS]
     ours = pictures.means(axes, sizes, NETWORKS, label=f"ours: {pictures.OURS}", **look)
     for size, following, one in zip(sizes, [*sizes[1:], math.inf], ours, strict=True):
-        aside = ((0, 5), "center") if following > CROWDED * size else ((6, 5), "right")
-        top, (place, ha) = one.mean + one.std, aside
-        pictures.label(axes, f"{one.mean:.2f}", size, top, place, ha=ha, color=BLUE)
+        right, side = (0, "center") if following > CROWDED * size else (6, "right")
+        top = one.mean + one.std
+        pictures.label(axes, f"{one.mean:.2f}", size, top, (right, 5), ha=side, color=BLUE)
     if first := [recipe for recipe in FRONTIER.values() if recipe not in NETWORKS]:
         look = {"fmt": "o", "ms": 5, "capsize": 2, "lw": 1, "color": SKY}
         sizes = [parameters(recipe) for recipe in first]
@@ -255,12 +255,10 @@ def targets_shown() -> str:
 
 def in_words() -> str:
     """What the smallest network reads, the smallest that is enough, and the largest."""
-    told = []
-    for recipe in dict.fromkeys((NETWORKS[0], smallest(), NETWORKS[-1])):
-        if recipe is None:
-            continue
+    told, is_enough = [], smallest()
+    for recipe in dict.fromkeys((NETWORKS[0], is_enough or LARGEST, LARGEST)):
         found = estimate(last(recipe))
-        shown = f"; {claim(found, ENOUGH)}, on these digits" if recipe is smallest() else ""
+        shown = f"; {claim(found, ENOUGH)}, on these digits" if recipe is is_enough else ""
         about = f"{found.n} trainings{shown}; for other digits too {paired.overall(recipe)}"
         told.append(f"{parameters(recipe):,} parameters reach {mean_std(found)} % ({about})")
     return f"{', '.join(told)}."
