@@ -167,7 +167,7 @@ def test_updates_are_drawn_over_their_number_and_over_the_rate():
     loss, rate = figure.axes
     assert np.allclose(loss.lines[0].get_xydata(), [(n, loss) for n, loss, _ in made])
     mean = loss.lines[1].get_xydata()
-    assert mean[0].tolist() == [25, pytest.approx(np.mean([2.0 / n for n in range(1, 26)]))]
+    assert mean[0].tolist() == [13, pytest.approx(np.mean([2.0 / n for n in range(1, 26)]))]
     assert rate.lines[0].get_xydata()[-1].tolist() == [60, pytest.approx(0.6)]
     assert "in 60 updates" in figure.get_suptitle()
     (only,) = plots.updates(made[::-1], over="lr").axes

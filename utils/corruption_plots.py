@@ -53,7 +53,7 @@ def severities(digits: ImageSet, digit: int = 3, seed: int = 0) -> Figure:
     theirs = uci_digits(digits)
     places = (theirs.test_labels == digit).nonzero().squeeze(1)[:columns]
     _row(axes[-1], "UCI digits\n(8 × 8 pixels,\nenlarged)", theirs.test_images[places])
-    finding = f"One {digit} in five ways from little to much, and {columns} that others wrote"
+    finding = f"One {digit} in five ways from little to much, and {columns} by other writers"
     return plot_style.title(figure, finding, digits.name)
 
 

@@ -95,7 +95,7 @@ def learning_rate(plans: dict[str, Sequence[float]], epochs: int) -> Figure:
 
 
 def updates(made: Sequence[tuple[int, float, float]], over: str = "number") -> Figure:
-    """What ``on_update`` heard: the loss of each batch, and the mean of the last ``WINDOW``.
+    """What ``on_update`` heard: the loss of each batch, and the mean of ``WINDOW`` of them.
 
     ``over="number"`` draws the learning rate below it; ``over="lr"`` has the rate on the axis, as
     a learning-rate range test is read.
@@ -109,7 +109,8 @@ def updates(made: Sequence[tuple[int, float, float]], over: str = "number") -> F
     rows = 2 if over == "number" else 1
     figure, axes = plot_style.figure(rows, 1, height=2.4 * rows + 1, sharex=True, squeeze=False)
     axes[0, 0].plot(at, loss, ".", color=GREY, ms=2.5, alpha=0.5, label="one batch")
-    axes[0, 0].plot(at[window - 1 :], mean, color=BLUE, lw=2, label=f"mean of the last {window}")
+    middles = at[(window - 1) // 2 :][: len(mean)]
+    axes[0, 0].plot(middles, mean, color=BLUE, lw=2, label=f"mean of {window} batches")
     plot_style.log_loss(axes[0, 0])
     axes[0, 0].legend(frameon=False, fontsize=9)
     if rows == 2:
@@ -119,8 +120,9 @@ def updates(made: Sequence[tuple[int, float, float]], over: str = "number") -> F
         finding = f"The mean loss {moves} from {mean[0]:.2f} to {mean[-1]:.2f}"
         return plot_style.title(figure, f"{finding} in {len(made)} updates")
     axes[0, 0].set(xlabel="learning rate", xscale="log")
-    lowest = at[window - 1 + mean.argmin()]
-    return plot_style.title(figure, f"The mean loss is lowest at a rate of {lowest:.2g}")
+    flat = middles[mean <= 1.25 * mean.min()]
+    ends = f"{flat.min():.2g} to {flat.max():.2g}"
+    return plot_style.title(figure, f"The mean loss is near its lowest from a rate of {ends}")
 
 
 def curves(history: History, name: str) -> Figure:
@@ -140,6 +142,8 @@ def curves(history: History, name: str) -> Figure:
     plot_style.log_loss(left)
     lowest = min(train[1:] + test[1:], default=0)  # the first epoch would press the others flat
     right.set(ylabel="accuracy in %", ylim=(max(lowest - 0.4, 0), 100))
+    if train[0] < right.get_ylim()[0]:
+        right.text(1, right.get_ylim()[0], f" train: {train[0]:.0f} %", va="bottom", fontsize=8)
     ahead = train[-1] - test[-1]
     lead = f"train {ahead:.2f} points above test" if ahead > 0 else f"test {-ahead:.2f} above train"
     return plot_style.title(figure, f"Test accuracy ends at {test[-1]:.2f} %, {lead}", name)
@@ -157,10 +161,11 @@ def confusion_matrix(labels: Tensor, predictions: Tensor, name: str) -> Figure:
     axes.set(xlabel="predicted digit", ylabel="true digit")
     axes.grid(False)
     axes.tick_params(axis="y", rotation=0)
-    true, taken = np.unravel_index(mistakes.argmax(), mistakes.shape)
     finding = f"{mistakes.sum()} of {len(labels):,} wrong"
-    if mistakes.any():
-        finding += f"; most often a {true} taken for a {taken} ({mistakes.max()} times)"
+    most = np.argwhere(mistakes == mistakes.max())
+    if mistakes.any() and len(most) <= 3:
+        pairs = " and ".join(f"{true} as {taken}" for true, taken in most)
+        finding += f"; most often {pairs} ({mistakes.max()} times)"
     return plot_style.title(figure, finding, name)
 
 

@@ -88,11 +88,11 @@ def test_gains_are_paired_by_seed(write):
     write(SKELETON, {"rotate": 900}, {"rotate": 800}, {"rotate": 850})
     write(REGULARIZATION, {"rotate": 910}, {"rotate": 812}, {"rotate": 861})
     found = beyond.gains()
-    assert found.columns == ["points of accuracy", "step 02 less step 01"]
-    assert row(found, "rotate")["step 02 less step 01"] == "+1.10 [+0.85, +1.35]"
-    assert "not shown" in row(found, "fog")["step 02 less step 01"]
+    assert found.columns == ["points of accuracy", "step 02 minus step 01"]
+    assert row(found, "rotate")["step 02 minus step 01"] == "+1.10 [+0.85, +1.35]"
+    assert "not shown" in row(found, "fog")["step 02 minus step 01"]
     named = beyond.gains([(REGULARIZATION, SKELETON)])
-    assert row(named, "rotate")["step 01 less step 02"] == "-1.10 [-1.35, -0.85]"
+    assert row(named, "rotate")["step 01 minus step 02"] == "-1.10 [-1.35, -0.85]"
 
 
 def test_recipes_that_share_no_first_weights_are_compared_without_pairs(write):
@@ -230,7 +230,7 @@ def test_a_change_of_calibration_has_its_interval(write):
     for recipe, right in ((SKELETON, (90, 91)), (REGULARIZATION, (92, 95))):
         write(recipe, {}, {}, sure=[sure(n) for n in right])
     (found,) = calibration.changes().rows
-    assert found[0] == "step 02 less step 01"
+    assert found[0] == "step 02 minus step 01"
     expected = intervals.Difference(intervals.paired_difference([5, 4], [3, 0]))
     assert found[1:] == [expected] * 3
     assert calibration.changes([(SKELETON, SPEEDRUN)]).rows == []

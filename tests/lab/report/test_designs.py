@@ -42,7 +42,7 @@ def test_side_by_side_has_both_ways_to_train_and_the_published_run(runs):
 
 def test_the_largest_network_is_what_the_others_are_held_against(runs):
     runs["common_d"], runs["common_c2"] = of(*[99.55] * 5), of(*[99.35] * 3)
-    gap = "D less this [95 % interval]"
+    gap = "D minus this [95 % interval]"
     found = {name: row(designs.on_equal_terms(), name)[gap] for name in ("C2", "D")}
     assert found == {"C2": "+0.20 [+0.20, +0.20]", "D": ""}
 
@@ -69,7 +69,7 @@ def test_targets_are_shown_or_missed_by_a_distance(runs):
     runs["design_e3"] = {n: [99.53, *[99.41 - 0.01 * n] * 14] for n in range(3)}
     runs["common_a"], runs["common_d"] = of(*[99.43] * 5), of(99.56, 99.57, 99.58)
     table = designs.targets()
-    assert row(table, "Design A")["shown"] == "no: less is shown, by 0.020 (p < 0.001)"
+    assert row(table, "Design A")["shown"] == "no: shown to be lower, by 0.020 (p < 0.001)"
     assert row(table, "Design D")["shown"] == "yes (p = 0.037)"
     assert row(table, "Design D")["measured"] == "99.570" and row(table, "Design D")["seeds"] == 3
     assert designs.steady().endswith("99.40 % or more in 2 of 3 seeds")

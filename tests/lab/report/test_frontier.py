@@ -29,7 +29,7 @@ def test_the_table_has_every_size_and_what_was_missed(sized):
     assert found["fewer than"] == [f"{limit:,}" for limit in FRONTIER]
     assert found["parameters"] == [f"{parameters(recipe):,}" for recipe in FRONTIER.values()]
     assert found["last epoch"][0] == "99.200\u00a0±\u00a00.016"
-    shown = ["not shown (p = 0.50)", "no: less is shown, by 0.070 (p < 0.001)"]
+    shown = ["not shown (p = 0.50)", "no: shown to be lower, by 0.070 (p < 0.001)"]
     assert found["shown"][:2] == shown and found["shown"][-1] == "not shown (p = 0.50)"
     assert found["lowest, highest"][-1] == "99.70, 99.74"
     gaps = found["Δ to the size before [95 % interval]"]
@@ -130,9 +130,9 @@ def test_the_line_goes_straight_from_size_to_size_in_the_logarithm(sized):
     assert frontier.line(small) == pytest.approx(99.20) and pd.isna(frontier.line(small - 1))
     assert frontier.line((small * large) ** 0.5) == pytest.approx((99.20 + 99.38) / 2, abs=1e-3)
     found = columns(frontier.published())
-    assert found["less our line"][0] == "", "697 parameters are fewer than our smallest has"
+    assert found["minus our line"][0] == "", "697 parameters are fewer than our smallest has"
     size, accuracy = int(found["parameters"][5].replace(",", "")), float(found["accuracy"][5])
-    beside = float(found["less our line"][5])
+    beside = float(found["minus our line"][5])
     assert beside == pytest.approx(accuracy - frontier.line(size), abs=0.006)
     assert found["source"][0].startswith("[") and "](https://github.com/" in found["source"][0]
 

@@ -162,8 +162,8 @@ def test_a_verdict_needs_the_one_sided_bound():
     assert verdict(estimate([99.48] * 3), 99.48) == "not shown (p = 0.50)"
     assert verdict(steady, 99.46) == "yes (p = 0.037)"
     assert verdict(steady, 99.46, level=0.01) == "not shown (p = 0.037)"
-    assert verdict(steady, 99.60) == "no: less is shown, by 0.120 (p = 0.001)"
-    assert verdict(estimate([99.31] * 3), 99.42) == "no: less is shown, by 0.110 (p < 0.001)"
+    assert verdict(steady, 99.60) == "no: shown to be lower, by 0.120 (p = 0.001)"
+    assert verdict(estimate([99.31] * 3), 99.42) == "no: shown to be lower, by 0.110 (p < 0.001)"
 
 
 def test_a_table_says_what_chance_alone_would_show():

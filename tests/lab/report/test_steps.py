@@ -24,7 +24,7 @@ def test_each_step_has_its_gain_and_its_verdict(runs):
     assert found["± test images"][3] == "0.07" and found["a seed beats one before"][3] == "100%"
     assert columns(steps.costs())["train"] == ["98.50"] * 4
     assert steps.verdict(LR_SCHEDULE).endswith(
-        "over 5 seeds. Shown, one-sided at 5 %? no: less is shown, by 0.030 (p < 0.001)."
+        "over 5 seeds. Shown, one-sided at 5 %? no: shown to be lower, by 0.030 (p < 0.001)."
     )
     assert "+0.25 [+0.25, +0.25] for other seeds, paired over 5;" in steps.gain(LR_SCHEDULE)
     assert "+0.25 [+0.15, +0.35] for other seeds and other test" in steps.gain(LR_SCHEDULE)
@@ -38,14 +38,14 @@ def test_details_are_means_over_seeds(runs, wrong):
     wrong["01_skeleton"] = {0: [(1, 4, 9)], 1: [(1, 4, 9), (2, 9, 4), (3, 1, 7)]}
     found = dict(steps.details(SKELETON).rows)
     assert found["test accuracy, last epoch (%)"] == "99.40"
-    assert found["train afterwards less test (points)"] == "-0.50"
+    assert found["train afterwards minus test (points)"] == "-0.50"
     assert found["test accuracy after 3 epochs (%)"] == "99.20"
     assert found["worst of the last 5 epochs, any seed (%)"] == "99.30"
     assert found["epochs of the last 5 at 99.40 % or more"] == "4.0"
     assert found["standard deviation of the last 5 epochs (points)"] == "0.071"
     assert found["their rise per epoch (points)"] == "+0.010"
     assert found["standard deviation around that rise (points)"] == "0.080"
-    assert found["best epoch less last epoch (points)"] == "0.10"
+    assert found["best epoch minus last epoch (points)"] == "0.10"
     assert found["mistakes between 4 and 9, of 10,000"] == "1.5"
     assert [cells[0] for cells in steps.recorded(SKELETON).rows] == ["01 Skeleton"]
 

@@ -19,12 +19,12 @@ def test_a_study_shows_differences_from_its_base(runs):
     table = studies.schedulers()
     names = ["constant", "step", "plateau", "exponential", "one_cycle"]
     assert columns(table)["schedule"] == names
-    less, more = "less constant [95 % interval]", "one_cycle less this [95 % interval]"
+    less, more = "minus constant [95 % interval]", "one_cycle minus this [95 % interval]"
     assert row(table, "constant")[less] == row(table, "one_cycle")[more] == ""
     assert row(table, "plateau")[less] == "+0.10 [+0.10, +0.10]"
     assert "not shown" in row(table, "one_cycle")[less]
     assert row(table, "plateau")[more].startswith("-0.12 [")
-    assert row(table, "plateau")["first epoch at a lower rate"] == "never, never, never"
+    assert row(table, "plateau")["first epoch that starts at a lower rate"] == "never, never, never"
 
 
 def test_the_first_fall_of_a_rate():

@@ -75,8 +75,8 @@ def changes(pairs: Iterable[tuple[Recipe, Recipe]] | None = None) -> Table:
         if min(map(len, (*old, *new))) < 2:
             continue
         apart = [paired.apart(before, after, *sides) for sides in zip(old, new, strict=True)]
-        rows.append([f"{short_label(after)} less {short_label(before)}", *apart])
-    return paired.noted(Table(["points of calibration error", *KINDS.values()], rows))
+        rows.append([f"{short_label(after)} minus {short_label(before)}", *apart])
+    return paired.starred(Table(["points of calibration error", *KINDS.values()], rows))
 
 
 def reliability_picture(recipes: Sequence[Recipe] = STEPS) -> Figure:

@@ -103,7 +103,7 @@ def on_equal_terms() -> Table:
     table = tabulate(
         sorted(COMMONS.values(), key=parameters),
         *(("network of", letters), "parameters", "last epoch"),
-        (f"{name} less this [95 % interval]", lambda common: gap(common, largest)),
+        (f"{name} minus this [95 % interval]", lambda common: gap(common, largest)),
         (f"a seed of {name} beats one", lambda common: paired.beats(common, largest)),
     )
     return paired.noted(table)
@@ -208,7 +208,7 @@ def what_size_brings() -> str:
     """The largest network against the smallest, both with batch norm, under the common recipe."""
     small, large = _smallest_and_largest()
     return (
-        f"{letters(large)} ({parameters(large):,} parameters) less {letters(small)} "
+        f"{letters(large)} ({parameters(large):,} parameters) minus {letters(small)} "
         f"({parameters(small):,}) is {gap(small, large)}"
     )
 

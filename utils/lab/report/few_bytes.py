@@ -185,6 +185,10 @@ def finding() -> str:
         if recipe.levels != levels:
             what += f", with weights of {recipe.levels} values,"
         shown = claim(one, catalogue.get(recipe.name).target)
-        files.append(f"{what} reads {mean_std(one)} % ({one.n} trainings; {shown})")
+        both = paired.overall(recipe)
+        files.append(
+            f"{what} reads {mean_std(one)} % ({one.n} trainings; {shown}, on these digits; for "
+            f"other digits too {both})"
+        )
         levels = recipe.levels
     return f"{'; '.join(files)}."

@@ -159,9 +159,9 @@ def published() -> Table:
     """What others wrote of single runs, beside the line from mean to mean of ours."""
     found = elsewhere()
     above = found.accuracy - line(found.parameters)
-    less = {"less our line": above.map("{:+.2f}".format).where(above.notna(), "")}
+    apart = {"minus our line": above.map("{:+.2f}".format).where(above.notna(), "")}
     sizes = {"parameters": found.parameters.map("{:,}".format)}
-    return listed(found, sizes, less, {"doubt": found.doubt})
+    return listed(found, sizes, apart, {"doubt": found.doubt})
 
 
 def listed(

@@ -250,7 +250,7 @@ def verdict(found: Estimate, target: float, level: float = 0.05) -> str:
     if found.shows(target, level):
         return f"yes ({p_value(p)})"
     if 1 - p < level:
-        return f"no: less is shown, by {target - found.mean:.3f} ({p_value(1 - p)})"
+        return f"no: shown to be lower, by {target - found.mean:.3f} ({p_value(1 - p)})"
     return f"not shown ({p_value(p)})"
 
 
@@ -264,9 +264,9 @@ def claim(found: Estimate, target: float, tries: int = 1) -> str:
 
     ``tries``: how many recipes were tested for it.
     """
-    shown = "is shown" if found.shows(target, level_of(tries)) else "is not shown"
-    level = f" at a level of {level_of(tries):.2g}" if tries > 1 else ""
-    return f"a mean of at least {target:.2f} % {shown}{level}, {p_value(found.p_at_least(target))}"
+    level = level_of(tries)
+    shown = f"{'is' if found.shows(target, level) else 'is not'} shown at a level of {level:.2g}"
+    return f"a mean of at least {target:.2f} % {shown}, {p_value(found.p_at_least(target))}"
 
 
 def by_chance(cells: Sequence) -> str:
@@ -275,12 +275,22 @@ def by_chance(cells: Sequence) -> str:
     A difference that stands twice in a table counts once. Empty where fewer than two of ``cells``
     are a ``Difference``.
     """
-    found = list(dict.fromkeys(c.estimate for c in cells if isinstance(c, Difference)))
+    found = _distinct(cells)
     if len(found) < 2:
         return ""
     excluding = sum(one.excludes_zero for one in found)
-    left = sum(p < 0.05 for p in holm([one.p for one in found]))
     return (
         f"{excluding} of {len(found)} intervals exclude zero; by chance alone "
-        f"{0.05 * len(found):.2g} would. After Holm's correction {left} still do."
+        f"{0.05 * len(found):.2g} would. After Holm's correction {len(left(cells))} still do."
     )
+
+
+def left(cells: Sequence) -> set[Estimate]:
+    """Those differences of a table that Holm's correction for their number leaves, at 5 %."""
+    found = _distinct(cells)
+    corrected = holm([one.p for one in found])
+    return {one for one, p in zip(found, corrected, strict=True) if p < 0.05}
+
+
+def _distinct(cells: Sequence) -> list[Estimate]:
+    return list(dict.fromkeys(c.estimate for c in cells if isinstance(c, Difference)))

@@ -150,7 +150,7 @@ def share_start(before: Recipe, after: Recipe) -> bool:
 
 
 def difference(before: pd.Series, after: pd.Series, paired: bool = True) -> intervals.Estimate:
-    """``after`` less ``before``, each by seed: ``paired`` over the seeds that both have, if any."""
+    """``after`` minus ``before``, by seed: ``paired`` over the seeds that both have, if any."""
     if not paired or before.index.intersection(after.index).empty:
         return intervals.welch(before, after)
     return intervals.paired_difference(*before.align(after, join="inner"))
@@ -164,7 +164,7 @@ def gap(before: Recipe | None, after: Recipe) -> str:
 
 
 def apart(before: Recipe, after: Recipe, old: pd.Series, new: pd.Series) -> intervals.Difference:
-    """``new`` less ``old``, any measure of the two recipes by seed, paired where that is right.
+    """``new`` minus ``old``, any measure of the two recipes by seed, paired where that is right.
 
     Where only some of the seeds have a partner it says how many.
     """
@@ -197,6 +197,19 @@ def noted(table: Table) -> Table:
     """``table`` with a note on what its intervals say together."""
     cells = [cell for row in table.rows for cell in row]
     return Table(table.columns, table.rows, intervals.by_chance(cells))
+
+
+def starred(table: Table) -> Table:
+    """As ``noted``, for a table of many intervals: a star marks those that Holm leaves."""
+    made = noted(table)
+    left = intervals.left([cell for row in table.rows for cell in row])
+
+    def star(cell):
+        return f"{cell} *" if getattr(cell, "estimate", None) in left else cell
+
+    rows = [list(map(star, row)) for row in table.rows]
+    note = f"{made.note} They have a star." if left else made.note
+    return Table(table.columns, rows, note)
 
 
 def confused(recipe: Recipe, *pairs: tuple[int, int]) -> pd.Series:

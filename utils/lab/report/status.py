@@ -95,7 +95,7 @@ def compare(before: str, after: str, folder: Path = results.FOLDER) -> str:
         [
             f"Settings: {in_words(difference(*pair)) or 'the same'}",
             Table(["seed", before, after, "Δ"], rows).markdown(),
-            f"{after} less {before}: {gap} points, 95 % interval over {len(both)} seeds, {how}.",
+            f"{after} minus {before}: {gap} points, 95 % interval over {len(both)} seeds, {how}.",
             f"A run of {after} beats one of {before} in {better_share(*sides):.0%} of all pairs.",
         ]
     )

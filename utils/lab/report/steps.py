@@ -106,14 +106,14 @@ def _details_of(recipe: Recipe) -> dict[str, str]:
         "train accuracy while training, last epoch (%)": f"{train:.2f}",
         "train accuracy afterwards, not augmented (%)": f"{clean:.2f}",
         "test accuracy, last epoch (%)": f"{final.mean():.2f}",
-        "train afterwards less test (points)": f"{clean - final.mean():+.2f}",
+        "train afterwards minus test (points)": f"{clean - final.mean():+.2f}",
         "test accuracy after 3 epochs (%)": f"{test[3].mean():.2f}",
         "standard deviation of the last 5 epochs (points)": f"{late.std(axis=1).mean():.3f}",
         "their rise per epoch (points)": f"{rise:+.3f}",
         "standard deviation around that rise (points)": f"{around:.3f}",
         "worst of the last 5 epochs, any seed (%)": f"{late.min(axis=None):.2f}",
         "epochs of the last 5 at 99.40 % or more": f"{(late >= 99.4).sum(axis=1).mean():.1f}",
-        "best epoch less last epoch (points)": f"{(test.max(axis=1) - final).mean():.2f}",
+        "best epoch minus last epoch (points)": f"{(test.max(axis=1) - final).mean():.2f}",
         "seconds per epoch, one thread, idle machine": paired.COLUMNS["seconds per epoch"](recipe),
     } | {
         f"mistakes between {a} and {b}, of 10,000": f"{paired.confused(recipe, (a, b)).mean():.1f}"
@@ -128,7 +128,7 @@ def gain(recipe: Recipe) -> str:
         raise ValueError(f"{recipe.name} is the first step: there is none before it")
     pairs = paired.difference(last(before), last(recipe)).n
     return (
-        f"Step {recipe.name[:2]} less step {before.name[:2]}, in points, with 95 % intervals:\n"
+        f"Step {recipe.name[:2]} minus step {before.name[:2]}, in points, with 95 % intervals:\n"
         f"{gap(before, recipe)} for other seeds, paired over {pairs};\n"
         f"{paired.overall_gap(before, recipe)} for other seeds and other test images.\n"
         f"A seed of step {recipe.name[:2]} beats one of step {before.name[:2]} in "

@@ -45,7 +45,7 @@ from utils.lab.report.paired import (
 )
 from utils.lab.runs import protocol, results
 from utils.plot_style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED
-from utils.recipes import Recipe
+from utils.recipes import Recipe, difference, in_words
 from utils.support.seeds import seeded
 from utils.support.tables import Table
 
@@ -57,9 +57,9 @@ def halves() -> Table:
         (SKELETON, *names),
         ("regularized with", lambda recipe: names.get(recipe, "nothing (step 01)")),
         *("last epoch", "best epoch"),
-        ("less step 01 [95 % interval]", partial(gap, SKELETON)),
+        ("minus step 01 [95 % interval]", partial(gap, SKELETON)),
         ("a seed beats one of step 01", partial(paired.beats, SKELETON)),
-        ("step 02 less this [95 % interval]", lambda recipe: gap(recipe, REGULARIZATION)),
+        ("step 02 minus this [95 % interval]", lambda recipe: gap(recipe, REGULARIZATION)),
     )
     return noted(table)
 
@@ -74,8 +74,9 @@ def augmentation_by_schedule() -> Table:
     plain, augmented = zip(*corners.values(), strict=True)
     effects = [last(after) - last(before) for before, after in corners.values()]
     both = Difference(paired.difference(*effects))
-    rows.append(["one cycle less constant [95 % interval]", gap(*plain), gap(*augmented), both, ""])
-    columns = ["learning rate", "not augmented", "augmented", "augmented less not [95 % interval]"]
+    across, down = "augmented minus not [95 % interval]", "one cycle minus constant [95 % interval]"
+    rows.append([down, gap(*plain), gap(*augmented), both, ""])
+    columns = ["learning rate", "not augmented", "augmented", across]
     return noted(Table([*columns, "a seed with it beats one without"], rows))
 
 
@@ -103,8 +104,9 @@ def turned_picture(images: Tensor, before: Recipe, after: Recipe, most: int = 10
             label, old, new = shares.loc[index, ["labels", before, after]]
             cell.set_title(f"{label:.0f}: {old:.0%} → {new:.0%}", fontsize=7.5)
     finding = (
-        f"{counts[0]} test digits gain with “{after.title}” (above), {counts[1]} lose (below),\n"
-        "each by over half of the seeds. Digit: share of seeds that miss it, before → after"
+        f"{in_words(difference(before, after))}: {counts[0]} test digits gain (above), {counts[1]} "
+        "lose (below),\neach by over half of the seeds. Digit: share of seeds that miss it, "
+        "before → after"
     )
     return plot_style.title(figure, finding)
 
@@ -121,10 +123,10 @@ def schedulers() -> Table:
         (base, *SCHEDULES, chosen),
         "schedule",
         "last epoch",
-        (f"less {base.schedule} [95 % interval]", partial(gap, base)),
+        (f"minus {base.schedule} [95 % interval]", partial(gap, base)),
         (f"a seed beats one of {base.schedule}", partial(paired.beats, base)),
-        (f"{chosen.schedule} less this [95 % interval]", lambda recipe: gap(recipe, chosen)),
-        ("first epoch at a lower rate", falls),
+        (f"{chosen.schedule} minus this [95 % interval]", lambda recipe: gap(recipe, chosen)),
+        ("first epoch that starts at a lower rate", falls),
     )
     return noted(table)
 
@@ -207,7 +209,7 @@ def engines() -> Table:
 
 
 def best_minus_last() -> pd.DataFrame:
-    """Best epoch on the test set less last epoch, a row per run: its ``rate`` and ``points``.
+    """Best epoch on the test set minus last epoch, a row per run: its ``rate`` and ``points``.
 
     ``rate`` is what the end of training does: runs at their full rate have more to pick from.
     """
@@ -258,6 +260,6 @@ def best_minus_last_picture() -> Figure:
     for row, mean in enumerate(found["mean"]):
         axes.text(mean, row - 0.3, f"mean {mean:.3f}", color=RED)
     axes.set_yticks(range(len(found)), [f"{rate}\n({n} runs)" for rate, n in found["size"].items()])
-    axes.set(xlabel="best epoch on the test set less last epoch, in points", ylabel="")
+    axes.set(xlabel="best epoch on the test set minus last epoch, in points", ylabel="")
     finding = f"What the best epoch on the test set adds to the last:\n{what_the_best_epoch_adds()}"
     return plot_style.title(figure, finding)
