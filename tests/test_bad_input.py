@@ -26,7 +26,6 @@ LABELS = torch.tensor([0, 1, 2, 3])
 MODEL = models.build("skeleton", batch_norm=False, dropout=0.0, seed=0)
 SGD = torch.optim.SGD(MODEL.parameters(), lr=0.1)
 BATCHES = [(torch.zeros(2, 1, 28, 28), torch.tensor([0, 1]))]
-NAN = float("nan")
 
 
 def image_set(**changes) -> data.ImageSet:

@@ -13,7 +13,6 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))  # tests/test_solutions.py has the others
-PATHS = [path for path in PATHS if ".ipynb_checkpoints" not in path.parts]
 
 # 99.42, 0.067, +0.25 and 9,380.5; not a version (2.0.8), an exercise's number (03.1) or a name.
 DECIMAL = re.compile(r"(?<![\w.,])\d[\d,]*\.\d+(?![\d,]*\.\d)(?!\w)")

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from utils import augmentation, corruptions, spoiling
+from utils import augmentation, spoiling
 from utils.pieces import build_loaders
 from utils.recipes import Recipe
 from utils.spoiling import Spoiling
@@ -93,11 +93,6 @@ def test_a_recipe_trains_on_what_it_makes(digits):
     (clean, _), *_ = test
     assert clean.shape == (20, 1, 28, 28)
     assert augmentation.build("robust_mild").share == augmentation.build("robust").share / 2
-
-
-def test_it_does_nothing_that_is_reported():
-    named = {function.__name__ for function in CHANGES}
-    assert not named & {*corruptions.REPORTING}
 
 
 @pytest.mark.parametrize("share", [-0.1, 1, None])

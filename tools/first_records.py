@@ -2,7 +2,7 @@
 
 For every recipe with recorded runs at COMMIT: when its first run on the test set ended, in whatever
 version of its files, its settings' hash, and the accuracies that the runs at COMMIT ended with.
-Recipes made later have a freeze instead (utils/lab/runs/protocol.py).
+Recipes made later have a freeze instead (utils/lab/runs/protocol.py), and are left out.
 """
 
 import json
@@ -44,8 +44,9 @@ def main(commit: str) -> None:
     paths = git("ls-tree", "-r", "--name-only", commit, "assets/results").splitlines()
     by_recipe = defaultdict(list)
     for path in paths:
-        if path.endswith(".json"):
-            by_recipe[path.split("/")[2]].append(path)
+        name = path.split("/")[2]
+        if path.endswith(".json") and not (protocol.FREEZES / f"{name}.json").exists():
+            by_recipe[name].append(path)
     for name, files in sorted(by_recipe.items()):
         runs = sorted(read(commit, files), key=lambda run: run["seed"])
         found[name] = {

@@ -7,7 +7,7 @@ import shutil
 
 from playwright.sync_api import sync_playwright
 
-from utils.support.files import replacing
+from utils.support.files import write_bytes
 from utils.support.paths import ASSETS
 
 SIZE = {"width": 1200, "height": 980}
@@ -24,8 +24,7 @@ def main() -> None:
         page.locator("canvas.maps").nth(3).hover(position={"x": 80, "y": 24})
         page.wait_for_timeout(1000)  # all networks answer
         page.evaluate("scrollTo(0, 0)")
-        with replacing(ASSETS / "figures" / "playground.png") as temporary:
-            temporary.write_bytes(page.screenshot(type="png"))
+        write_bytes(page.screenshot(type="png"), ASSETS / "figures" / "playground.png")
         browser.close()
 
 

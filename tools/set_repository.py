@@ -9,7 +9,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-from utils.support.files import replacing
+from utils.support.files import write_text
 
 ROOT = Path(__file__).resolve().parent.parent
 # https://github.com/you/fork, git@github.com:you/fork.git, ssh://git@github.com/you/fork
@@ -41,8 +41,7 @@ def rewrite(old: str, new: str) -> int:
         link = rf"(github(?:\.com)?/){re.escape(old)}(?![\w.-])"
         updated = re.sub(link, rf"\g<1>{new}", text)
         if updated != text:
-            with replacing(path) as temporary:
-                temporary.write_text(updated, encoding="utf-8", newline="\n")
+            write_text(updated, path)
             changed += 1
     return changed
 

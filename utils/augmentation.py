@@ -97,16 +97,9 @@ def _spoiling(share: float, **moves: float) -> Spoiling:
     return Spoiling(share, **moves)
 
 
-POLICIES = {
-    policy.__name__: policy
-    for policy in (
-        rotate_perspective, affine, affine_mild, affine_strong, robust, robust_mild,
-        robust_light,
-    )
-}  # fmt: skip
-
-
-OWN = {"robust", "robust_mild", "robust_light"}  # made of tensor operations alone
+OWN = {p.__name__: p for p in (robust, robust_mild, robust_light)}  # of tensor operations alone
+OF_ALBUMENTATIONS = (rotate_perspective, affine, affine_mild, affine_strong)
+POLICIES = {policy.__name__: policy for policy in OF_ALBUMENTATIONS} | OWN
 
 
 def build(name: str) -> A.Compose | Spoiling:

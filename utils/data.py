@@ -190,15 +190,13 @@ def stratified_indices(labels: Tensor, size: int, seed: int) -> tuple[Tensor, Te
     return chosen.nonzero().squeeze(1), (~chosen).nonzero().squeeze(1)
 
 
-def validation_split(
-    images: ImageSet, size: int | None = None, seed: int = 0, part: int = 1
-) -> ImageSet:
+def validation_split(images: ImageSet, size: int | None = None, part: int = 1) -> ImageSet:
     """Hold ``size`` training images out as the part to choose on; the test set is left out.
 
     ``size`` by default: 10,000 of MNIST's 60,000, a sixth of a smaller set. Returns an
     ``ImageSet`` whose "test" half is the held-out validation images, so whatever trains and
-    evaluates on it cannot see the real test set. Stratified; fixed by ``seed``. ``part`` 2 holds
-    out ``size`` others, to confirm on them what part 1 chose, and so on.
+    evaluates on it cannot see the real test set. Stratified, and always the same.
+    ``part`` 2 holds out ``size`` others, to confirm on them what part 1 chose, and so on.
     """
     checks.whole(1, part=part)
     total = len(images.train_labels)
@@ -206,7 +204,7 @@ def validation_split(
         size = min(10_000, max(1, total // 6))
     left = torch.arange(total)
     for _ in range(part):
-        chosen, rest = stratified_indices(images.train_labels[left], size, seed)
+        chosen, rest = stratified_indices(images.train_labels[left], size, seed=0)
         held_out, left = left[chosen], left[rest]
     kept = torch.ones(total, dtype=torch.bool).index_fill_(0, held_out, False)
     return replace(

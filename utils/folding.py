@@ -126,7 +126,10 @@ def network(layers: list[Layer]) -> ConvNet:
             raise ValueError(f"layer {len(found) + 1}: its sums may be 2**24 and more")
         convolution = nn.Conv2d(channels, out, side, bias=False)
         convolution.weight = nn.Parameter(torch.from_numpy(layer.weights).float(), False)
-        found += [convolution, *[nn.MaxPool2d(2)] * layer.pools]
-        last = layer is layers[-1]
-        found += [*[nn.AdaptiveAvgPool2d(1)] * last, Scaled(layer, last)]
+        found.append(convolution)
+        if layer.pools:
+            found.append(nn.MaxPool2d(2))
+        if last := layer is layers[-1]:
+            found.append(nn.AdaptiveAvgPool2d(1))
+        found.append(Scaled(layer, last))
     return ConvNet(*found).eval()

@@ -119,16 +119,12 @@ def shapes(text: str) -> Iterator[tuple[tuple[int, int, int, int], bool]]:
 
     Raises ``ValueError`` for stages of other convolutions than plain ones.
     """
-    listed, channels = stages.read(text), 1
-    for stage in listed:
-        for entry in stage:
-            if not is_plain(entry):
-                raise ValueError(f"stages={text!r}: only plain convolutions have such a file")
-            yield (
-                (entry.channels, channels, entry.kernel, entry.kernel),
-                entry is stage[-1] and stage is not listed[-1],
-            )
-            channels = entry.channels
+    channels = 1
+    for entry, pools in stages.entries(text):
+        if not is_plain(entry):
+            raise ValueError(f"stages={text!r}: only plain convolutions have such a file")
+        yield (entry.channels, channels, entry.kernel, entry.kernel), pools
+        channels = entry.channels
     yield (10, channels, 1, 1), False
 
 

@@ -16,7 +16,7 @@ from urllib.request import urlopen
 from filelock import FileLock
 
 from utils.mnist_files import MD5, NAMES, UnusableSet, find_folder, read, read_set
-from utils.support.files import replacing, sweep
+from utils.support.files import sweep, write_bytes
 from utils.support.paths import ROOT
 
 MIRROR = "https://ossci-datasets.s3.amazonaws.com/mnist/"  # the one that torchvision uses
@@ -102,8 +102,7 @@ def download(folder: Path) -> None:
             sweep(path)
             if os.path.lexists(path):
                 path.rename(f"{path}.broken-{time.strftime('%Y%m%d-%H%M%S')}")
-            with replacing(path) as temporary:
-                temporary.write_bytes(content)
+            write_bytes(content, path)
 
 
 def _fetch(url: str) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import nn
@@ -131,10 +132,12 @@ def _make_optimizer(recipe: Recipe, own: Callable | None, parameters, device) ->
         made = own(parameters)
         _check_made("optimizer", made, Optimizer)
         return made
+    kinds = {
+        "sgd": partial(SGD, momentum=recipe.momentum),
+        "adam": partial(Adam, betas=(recipe.momentum, 0.999)),
+    }
     fused = {"fused": True} if device.type in ("cpu", "cuda") else {}
-    if recipe.optimizer == "adam":
-        return Adam(parameters, recipe.lr, betas=(recipe.momentum, 0.999), **fused)
-    return SGD(parameters, recipe.lr, momentum=recipe.momentum, **fused)
+    return kinds[recipe.optimizer](parameters, recipe.lr, **fused)
 
 
 def _check_made(name: str, made, kind) -> None:
@@ -196,5 +199,6 @@ def _for_batches(policy: Callable | None, engine: str) -> Callable | None:
 
     try:
         return BatchedPolicy(policy)
-    except ValueError:
+    except ValueError as error:
+        print(f"This policy runs image by image, which is slower: {error}")
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from torch import nn
@@ -52,22 +53,17 @@ def plain(
     check(stages, head, activation)
     switches = {"batch_norm": batch_norm, "dropout": dropout}
     found, channels, side = [], 1, checks.SIDE
-    listed = read(stages)
-    for stage in listed:
-        for place, entry in enumerate(stage, 1):
-            pooled = place == len(stage) and stage is not listed[-1]
-            padding = 0 if unpadded else entry.kernel // 2
-            convolve = _convolution(entry, channels, padding, bias, stages)
-            for turn in range(1, entry.times + 1):
-                side = (side + 2 * padding - entry.kernel) // entry.stride + 1
-                pools = pooled and turn == entry.times
-                side = side // 2 if pools else side
-                if side < 1:
-                    raise ValueError(
-                        f"stages={stages!r} leave no map after {entry.channels} channels"
-                    )
-                found += _layers(entry, convolve, activation, pools, switches)
-            channels = entry.channels
+    for entry, pooled in entries(stages):
+        padding = 0 if unpadded else entry.kernel // 2
+        convolve = _convolution(entry, channels, padding, bias, stages)
+        for turn in range(1, entry.times + 1):
+            side = (side + 2 * padding - entry.kernel) // entry.stride + 1
+            pools = pooled and turn == entry.times
+            side = side // 2 if pools else side
+            if side < 1:
+                raise ValueError(f"stages={stages!r} leave no map after {entry.channels} channels")
+            found += _layers(entry, convolve, activation, pools, switches)
+        channels = entry.channels
     return layers.ConvNet(*found, *HEADS[head](channels, side))
 
 
@@ -108,6 +104,14 @@ def check(stages: str, head: str, activation: str) -> None:
 def read(stages: str) -> list[list[Entry]]:
     """The entries, stage by stage; ``ValueError`` where the text is not like that."""
     return [[_entry(text, stages) for text in stage.split("-")] for stage in stages.split("/")]
+
+
+def entries(stages: str) -> Iterator[tuple[Entry, bool]]:
+    """Every entry in order, and whether a pool follows it; raises as ``read`` does."""
+    listed = read(stages)
+    for number, stage in enumerate(listed, 1):
+        for place, entry in enumerate(stage, 1):
+            yield entry, place == len(stage) and number < len(listed)
 
 
 def _entry(text: str, stages: str) -> Entry:

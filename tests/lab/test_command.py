@@ -223,7 +223,3 @@ def test_weights_says_what_the_export_lacks(monkeypatch, capsys):
     monkeypatch.setattr(weights, "make", lambda *_: pytest.fail("it writes"))
     assert command.main(["weights", "speedrun"]) == 1
     assert "needs onnxscript: pip install -e '.[weights]'" in capsys.readouterr().err
-
-
-def test_seeds_are_ranges_and_single_ones_each_once():
-    assert command.seeds("0-2,1,7") == [0, 1, 2, 7]

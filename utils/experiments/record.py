@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
-import json
 from dataclasses import dataclass
 
 from utils.recipes import Recipe
+from utils.support.files import read_json
+from utils.support.lookup import look_up
 from utils.support.paths import ASSETS
 
 TEXTS = ASSETS / "published.json"
@@ -36,12 +37,12 @@ def texts() -> tuple[dict, ...]:
     Those with a ``stage`` are the designs that this course trains. ``doubt`` says why a figure
     cannot stand beside the others.
     """
-    return tuple(json.loads(TEXTS.read_text(encoding="utf-8")))
+    return tuple(read_json(TEXTS))
 
 
 def stage(name: str) -> Published:
     """What the text of the stage called ``name`` says."""
-    (found,) = (text for text in texts() if text.get("stage") == name)
+    found = look_up("published stage", name, {t["stage"]: t for t in texts() if "stage" in t})
     which = found["parameters"], found.get("train"), found["accuracy"], name
     return Published(*which, found["protocol"], found.get("epoch"))
 

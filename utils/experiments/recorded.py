@@ -13,6 +13,7 @@ from statistics import mean, stdev
 
 from utils.experiments import catalogue
 from utils.recipes import Recipe, recipe_hash, settings_hash
+from utils.support.files import read_json
 from utils.support.paths import ASSETS
 
 FOLDER = ASSETS / "results"
@@ -55,7 +56,7 @@ def read_sealed(
 @functools.cache
 def _read_sealed(path: Path, _stamp: tuple, version: int, made: str, remedy: str) -> dict:
     try:
-        result = json.loads(path.read_text(encoding="utf-8"))
+        result = read_json(path)
     except (OSError, ValueError, RecursionError) as error:
         raise BadResult(f"{path} cannot be read: {error}. {remedy}") from error
     reason = ""

@@ -45,7 +45,10 @@ ARGUMENTS = {
     "names": {"nargs": "*", "help": "recipes or notebooks (default: all)"},
     "recipes": {"nargs": "+", "help": "which"},
     "limit": {"type": count, "help": "parameters at most"},
-    "--seeds": {"type": seeds, "help": "0-4 (the default; choose: 0) or 0,2,5"},
+    "--seeds": {
+        "type": seeds,
+        "help": "0-4 or 0,2,5 (default: those that tables ask for; choose: 0)",
+    },
     "--seed": {"type": int, "help": "one recorded seed (default: drawn by the date)"},
     "--try": {
         "dest": "tried",
@@ -79,8 +82,7 @@ def run(names, seeds, folder, **options):
     if folder == "":
         raise ValueError("--folder '' names no folder")
     names = names or catalogue.reported()
-    folder = Path(folder or results.FOLDER)
-    grid.run(names, seeds or list(results.SEEDS), folder=folder, **options)
+    grid.run(names, seeds, folder=Path(folder or results.FOLDER), **options)
 
 
 def choose(name, tried, seeds, **options):
@@ -208,7 +210,7 @@ def search(limit, trials, split):
 
 
 def weights(recipes):
-    """Save the weights of the recorded seed 0 of recipes, also as ONNX: weights frontier_8k."""
+    """Save the weights of the first recorded seed of recipes, and ONNX: weights frontier_8k."""
     from importlib.util import find_spec
 
     from utils.experiments import catalogue
@@ -290,7 +292,7 @@ def main(arguments: list[str] | None = None) -> int:
     finally:
         signal.signal(signal.SIGINT, before)
     if interrupts:
-        code, words = 130, "interrupted: finished runs are kept, the same command makes the others"
+        code, words = 130, "interrupted: finished runs are kept, seconds not yet written are not"
     if words:
         print(words, file=sys.stderr)
     return code

@@ -58,8 +58,9 @@ def describe(network: nn.Module, bits: int | Callable[[int], int] = 32) -> dict:
             width = bits if isinstance(bits, int) else bits(kernels)
             known["weights"] = _weights(known["weights"], width)
             kernels += 1
+        if "back" in known:  # the map that is added: 0 is the input, i the output of layer i - 1
+            known["from"] = len(found) - known.pop("back")
         found.append(known)
-    _settle_sums(found)
     if x.numel() != 10:
         raise ValueError(
             f"the network ends in {x.numel()} values, expected ten logits: the page shows one "
@@ -183,13 +184,6 @@ def _pool(layer: nn.Module, side: int) -> dict:
         raise _unsupported(layer, "a pool with square sizes and no other option is needed")
     kind = "max" if isinstance(layer, nn.MaxPool2d) else "mean"
     return {"kind": kind, "kernel": sizes[0][0], "stride": sizes[1][0]}
-
-
-def _settle_sums(found: list[dict]) -> None:
-    """Say of each sum which map is added: 0 is the network's input, i the output of layer i - 1."""
-    for at, layer in enumerate(found):
-        if layer["kind"] == "add":
-            layer["from"] = at - layer.pop("back")
 
 
 def _floats(values: Tensor) -> str:

@@ -13,8 +13,10 @@ SIDE = 28
 def whole(least: int, **values: int) -> None:
     """Raise ``ValueError`` unless each of ``values`` is a whole number of at least ``least``."""
     for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ValueError(f"{name}={value!r} is not a whole number of at least {least}")
+        an_int = isinstance(value, int) and not isinstance(value, bool)
+        if not an_int or value < least:
+            kind = "" if an_int else f": it is a {type(value).__name__}, give an int"
+            raise ValueError(f"{name}={value!r} is not a whole number of at least {least}{kind}")
 
 
 def number(low: float, high: float = math.inf, *, open_low: bool = False, **values: float) -> None:

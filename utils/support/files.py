@@ -46,6 +46,17 @@ def write_text(text: str, path: Path) -> None:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
+def write_bytes(content: bytes, path: Path) -> None:
+    """Write ``content`` to ``path``, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def read_json(path: Path) -> dict | list:
+    """What ``path`` holds; ``OSError`` where it cannot be read, ``ValueError`` where it is none."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
 def write_json(content: dict, path: Path) -> None:
     """Write ``content`` to ``path``, whole or not at all."""
     write_text(json.dumps(content, indent=1) + "\n", path)

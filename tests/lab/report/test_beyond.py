@@ -89,10 +89,11 @@ def test_gains_are_paired_by_seed(write):
     write(REGULARIZATION, {"rotate": 910}, {"rotate": 812}, {"rotate": 861})
     found = beyond.gains()
     assert found.columns == ["points of accuracy", "step 02 minus step 01"]
-    assert row(found, "rotate")["step 02 minus step 01"] == "+1.10 [+0.85, +1.35]"
+    assert row(found, "rotate")["step 02 minus step 01"] == "+1.10 [+0.85, +1.35] *"
+    assert found.note.endswith("They have a star.")
     assert "not shown" in row(found, "fog")["step 02 minus step 01"]
     named = beyond.gains([(REGULARIZATION, SKELETON)])
-    assert row(named, "rotate")["step 01 minus step 02"] == "-1.10 [-1.35, -0.85]"
+    assert row(named, "rotate")["step 01 minus step 02"] == "-1.10 [-1.35, -0.85] *"
 
 
 def test_recipes_that_share_no_first_weights_are_compared_without_pairs(write):
@@ -148,8 +149,7 @@ def test_the_most_accurate_recipe_and_the_most_robust_are_named(write):
     assert drawn == pytest.approx(np.array([[2, 10], [0.5, 15]]))
     write(ROBUST, *[dict.fromkeys(measured.SETS, 996)] * 2)
     assert words(robust.picture()).startswith(
-        "The most accurate of 3 recipes gets 0 % of corrupted digits wrong, the others 10 % and "
-        "more"
+        f"“{ROBUST.title}” gets 0 % of corrupted digits wrong, the 2 other recipes 10 % and more"
     )
 
 
@@ -199,7 +199,7 @@ def test_the_picture_names_the_hardest_corruption(write):
     write(SKELETON, {"fog": 450}, {"fog": 450})
     figure = beyond.picture()
     assert words(figure).startswith("Corrupted digits: 87.0 to 87.0 %")
-    assert "least of all in fog" in words(figure)
+    assert "fog is hardest for 1 of 1 recipes" in words(figure)
 
 
 def test_a_network_that_is_right_as_often_as_it_says_is_calibrated(write):

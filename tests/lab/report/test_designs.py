@@ -78,7 +78,7 @@ def test_targets_are_shown_or_missed_by_a_distance(runs):
 def test_the_size_picture_holds_the_smallest_against_the_largest(runs):
     runs["common_c2"], runs["common_d"] = of(*[99.30] * 5), of(*[99.55] * 5)
     figure = designs.size_picture()
-    finding = "D (14,320 parameters) less C2, C3 (3,762) is +0.25 [+0.25, +0.25]"
+    finding = "D (14,320 parameters) minus C2, C3 (3,762) is +0.25 [+0.25, +0.25]"
     assert words(figure) == f"Trained alike, in points: {finding}"
     (axes,) = figure.axes
     assert axes.get_xlabel() == "parameters" and axes.get_ylabel() == "test accuracy in %"

@@ -56,7 +56,7 @@ def test_the_readme_tells_the_smallest_that_is_enough_beside_both_ends(sized, mo
     told = frontier.in_words()
     sizes = [f"{parameters(FRONTIER[limit]):,}" for limit in (2000, 8000, 20_000)]
     assert re.findall(r"([\d,]+) parameters reach", told) == sizes
-    assert "reach 99.55 ± 0.02 % (5 trainings; a mean of at least 99.40 % is shown, p < " in told
+    assert "(5 trainings; a mean of at least 99.40 % is shown at a level of 0.01, p < " in told
     assert told.count("is shown") == 1 and told.count("for other digits too [") == 3
     monkeypatch.setattr(frontier, "ENOUGH", 99.99)
     assert frontier.in_words().count("parameters reach") == 2

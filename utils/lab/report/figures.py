@@ -18,7 +18,7 @@ from PIL import Image, ImageChops
 from utils import plots
 from utils.lab.report import designs, few_bytes, robust, speed, steps, strip
 from utils.recipes import build_model
-from utils.support.files import replacing, sweep
+from utils.support.files import sweep, write_bytes
 from utils.support.paths import ASSETS
 
 FOLDER = ASSETS / "figures"
@@ -69,8 +69,7 @@ def write() -> list[str]:
         figure.savefig(png, format="png", metadata=metadata, dpi=130)
         if not _is_alike(png, FOLDER / file):
             sweep(FOLDER / file)  # what a killed report left
-            with replacing(FOLDER / file) as temporary:
-                temporary.write_bytes(png.getvalue())
+            write_bytes(png.getvalue(), FOLDER / file)
             changed.append(file)
     return changed
 

@@ -7,11 +7,10 @@ readers each. assets/label_votes.json holds their votes.
 
 from __future__ import annotations
 
-import json
-
 import pandas as pd
 
 from utils.history import Mistakes
+from utils.support.files import read_json
 from utils.support.paths import ASSETS
 from utils.support.tables import Table
 
@@ -23,7 +22,7 @@ def votes() -> pd.DataFrame:
     ``other`` (``for_another``) or neither (``for_neither``); whether most are ``against`` the
     label, which makes it a label error; and the digit besides the label that ``most_see``, if any.
     """
-    images = json.loads((ASSETS / "label_votes.json").read_text(encoding="utf-8"))["images"]
+    images = read_json(ASSETS / "label_votes.json")["images"]
     found = pd.DataFrame.from_dict(images, orient="index").rename(index=int)
     found["readers"] = found.for_the_label + found.for_another + found.for_neither
     found["against"] = 2 * found.for_the_label < found.readers

@@ -7,7 +7,6 @@ with does not change.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from utils import models
@@ -18,7 +17,7 @@ from utils.lab.runs import results
 from utils.lab.runs.results import history_of
 from utils.lab.timing.recorded import BASELINE, ENTRANTS
 from utils.recipes import Recipe, build_model, switched_on
-from utils.support.files import write_json, write_text
+from utils.support.files import read_json, write_json, write_text
 from utils.support.paths import ASSETS
 from utils.support.tables import Table
 
@@ -34,7 +33,7 @@ def write(recipe: Recipe, race: dict, folder: Path = FOLDER) -> Path:
     is written already, and ``BadResult`` where a run is not what is reported.
     """
     entrant = next((name for name, racer in ENTRANTS.items() if racer == recipe), None)
-    if entrant not in race["race"]:
+    if entrant not in race["race"] or recipe.name not in race["epochs"]:
         raise ValueError(
             f"{recipe.name} has a place in the race only if it is one of "
             f"{', '.join(r.name for r in ENTRANTS.values())}: race it first"
@@ -86,7 +85,7 @@ def _log(runs: dict[int, dict]) -> str:
 def read(folder: Path = FOLDER) -> list[dict]:
     """Every record, the oldest first."""
     paths = sorted(folder.glob("*/record.json"))
-    return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    return [read_json(path) for path in paths]
 
 
 def table(found: list[dict] | None = None) -> Table:

@@ -93,7 +93,7 @@ def _named(every: dict[Recipe, pd.DataFrame]) -> str:
     if accurate == robust:
         others = [corrupted for recipe, (_, corrupted) in errors.items() if recipe != robust]
         return (
-            f"{robust.name} gets {least:.0f} % of corrupted digits wrong, the "
+            f"“{robust.title}” gets {least:.0f} % of corrupted digits wrong, the "
             f"{len(others)} other recipes {min(others, default=least):.0f} % and more"
         )
     return (

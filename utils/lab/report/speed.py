@@ -62,7 +62,9 @@ def first_seeds(recipe: Recipe) -> pd.Series:
 
 
 def epoch_of(recipe: Recipe, measured: dict) -> float:
-    """Seconds of one epoch, without evaluation."""
+    """Seconds of one epoch, without evaluation; ``ValueError`` where it was not timed."""
+    if recipe.name not in measured["epochs"]:
+        raise ValueError(f"{recipe.name} was not raced: python -m utils.lab race --record")
     return pd.Series(measured["epochs"][recipe.name]).median()
 
 

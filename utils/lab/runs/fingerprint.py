@@ -10,13 +10,14 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Iterator, Sized
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from utils import data, pieces, schedules
+from utils.loaders import Around
 from utils.recipes import Recipe
 from utils.support import machine
 from utils.support.seeds import seeded
@@ -78,20 +79,11 @@ def _in_full_length(recipe: Recipe, images: data.ImageSet) -> list[float]:
     return [*rates, *drawn]
 
 
-class _Doubled:
+class _Doubled(Around):
     """A loader's batches in double precision."""
-
-    def __init__(self, loader: Sized):
-        self.loader = loader
-
-    def __len__(self) -> int:
-        return len(self.loader)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         return ((x.double(), y) for x, y in self.loader)
-
-    def __getattr__(self, name: str):
-        return getattr(self.loader, name)  # what a loader that selects has besides
 
 
 def _in_double_precision(made: pieces.Pieces) -> pieces.Pieces:

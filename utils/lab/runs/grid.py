@@ -25,7 +25,7 @@ from utils.support.files import sweep
 
 def run(
     names: list[str],
-    seeds: list[int],
+    seeds: list[int] | None = None,
     *,
     jobs: int | None = None,
     cluster: str | None = None,
@@ -36,6 +36,7 @@ def run(
 ) -> int:
     """Record every run of ``names`` × ``seeds`` that is missing in ``folder``; return how many.
 
+    By default a recipe's seeds are those that its experiment asks for.
     ``jobs`` processes (default: one per core), or at most so many workers of the Dask cluster at
     the address ``cluster``; ``threads`` CPU threads a run, on ``device``. ``smoke`` cuts each run
     down to seconds, for trying the machinery, and needs a folder of its own. Before anything is
@@ -52,20 +53,22 @@ def run(
     if (drafts := {n for n in names if catalogue.get(n).draft}) and not smoke:
         raise ValueError(
             f"{', '.join(sorted(drafts))}: a draft is judged on validation only (choose), until "
-            "its recipe is final and stands in catalogue.EXPERIMENTS"
+            "it is final: leave draft out of its Experiment, freeze it, commit"
         )
     if threads != 1 and reported:
         raise ValueError(f"what is reported is made on one thread: for {threads} name a folder")
-    recipes = [catalogue.recipe(name) for name in names]
+    asked = {name: catalogue.get(name) for name in names}
     if reported:
-        protocol.check_frozen(recipes)
-    recipes = [smaller(recipe) for recipe in recipes] if smoke else recipes
+        protocol.check_frozen([one.recipe for one in asked.values()])
     images = "smoke" if smoke else "mnist"
-    todo = (
-        Job(f"{r.name} seed {seed}", r, seed, images, threads, path_of(r, seed, folder), device)
-        for seed in seeds
-        for r in recipes
-    )
+    todo = []
+    for one in asked.values():
+        recipe = smaller(one.recipe) if smoke else one.recipe
+        for seed in seeds or results.reported_seeds(one):
+            where = path_of(recipe, seed, folder)
+            name = f"{recipe.name} seed {seed}"
+            todo.append(Job(name, recipe, seed, images, threads, where, device))
+    todo.sort(key=lambda job: job.seed)
     return record(todo, jobs, cluster)
 
 

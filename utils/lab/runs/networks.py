@@ -19,7 +19,7 @@ from utils import levels
 from utils.experiments.recorded import BadResult, read_sealed
 from utils.pretrained import FromPixels
 from utils.recipes import Recipe, build_model
-from utils.support.files import replacing
+from utils.support.files import write_bytes
 
 
 def packed(
@@ -49,8 +49,7 @@ def path_of(result: Path) -> Path:
 
 def write(content: bytes, result: Path) -> str:
     """Write a packed network beside ``result``; return its SHA-256, which the result records."""
-    with replacing(path_of(result)) as temporary:
-        temporary.write_bytes(content)
+    write_bytes(content, path_of(result))
     return hashlib.sha256(content).hexdigest()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from filelock import FileLock, Timeout
 from tqdm import tqdm  # tqdm.auto warns where ipywidgets is missing
 
 from utils.lab.runs.job import RUNNING, Job
-from utils.support.files import write_json
+from utils.support.files import read_json, write_json
 
 
 class Progress:
@@ -65,7 +64,7 @@ def running(folder: Path) -> list[dict]:
     for path in sorted((folder / RUNNING).glob("*.json")):
         with contextlib.suppress(OSError, ValueError):  # ended since
             if _is_claimed(path):
-                found.append(json.loads(path.read_text(encoding="utf-8")))
+                found.append(read_json(path))
             else:
                 path.unlink()  # left by a command that was killed
     return found

@@ -11,7 +11,6 @@ after.
 from __future__ import annotations
 
 import functools
-import json
 import subprocess
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -22,7 +21,7 @@ import pandas as pd
 from utils.experiments.record import Experiment
 from utils.experiments.recorded import read_sealed, seeds_of
 from utils.recipes import Recipe, recipe_hash
-from utils.support.files import write_json
+from utils.support.files import read_json, write_json
 from utils.support.paths import ASSETS, ROOT
 
 CHOICES, FREEZES = ASSETS / "choices", ASSETS / "freezes"
@@ -41,7 +40,7 @@ def first_records() -> dict[str, dict]:
     may not change; ``machine`` and ``last``, the accuracies of the last epoch by seed, are those of
     the records that stood before all were made again.
     """
-    return json.loads(FIRST.read_text(encoding="utf-8"))
+    return read_json(FIRST)
 
 
 def first_accuracies(name: str) -> pd.Series:
@@ -106,7 +105,7 @@ def missing(recipe: Recipe, commit: str) -> str:
     name = path.relative_to(ROOT).as_posix()
     if not _committed(commit, name):
         return f"{name} is not in commit {commit}: python -m utils.lab freeze {recipe.name}"
-    frozen = json.loads(path.read_text(encoding="utf-8"))
+    frozen = read_json(path)
     if frozen["recipe_hash"] != recipe_hash(recipe):
         return f"{recipe.name} was frozen with other settings: give the changed recipe a new name"
     loose = [run for run in frozen["runs"] if not _committed(commit, run)]

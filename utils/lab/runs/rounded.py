@@ -21,7 +21,7 @@ def applies(recipe: Recipe, network: nn.Module) -> bool:
         return folding.can_fold(network)
     if (recipe.model, recipe.head, recipe.bias) != ("plain", "mean", False):
         return False
-    return all(integers.is_plain(entry) for stage in stages.read(recipe.stages) for entry in stage)
+    return all(integers.is_plain(entry) for entry, _ in stages.entries(recipe.stages))
 
 
 def rounded(recipe: Recipe, network: nn.Module, images: data.ImageSet) -> dict[str, int]:

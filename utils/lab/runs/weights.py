@@ -17,7 +17,7 @@ from utils.experiments import catalogue, recorded
 from utils.lab.runs import networks
 from utils.pieces import preprocessed
 from utils.recipes import Recipe
-from utils.support.files import replacing
+from utils.support.files import write_bytes
 
 
 def seed_of(recipe: Recipe) -> int:
@@ -57,8 +57,7 @@ def _saved(network: nn.Module) -> bytes:
 
 def _write(contents: dict[Path, bytes]) -> list[Path]:
     for path, content in contents.items():
-        with replacing(path) as temporary:
-            temporary.write_bytes(content)
+        write_bytes(content, path)
     for path in contents:
         pretrained.note_checksum(path)
     return list(contents)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from unittest.mock import patch
 
 from torch import nn
 from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile, record_function
 
+from utils.loaders import Around
 from utils.pieces import Pieces
 from utils.support.tables import Table
 
@@ -28,20 +28,17 @@ KINDS = {
 }
 
 
-class _Labelled:
+class _Labelled(Around):
     """A loader whose batches are made under the profiler's label ``loading``."""
 
-    def __init__(self, loader):
-        self.loader = loader
-
-    def __len__(self) -> int:
-        return len(self.loader)
-
     def __iter__(self) -> Iterator:
-        return iter(record_function(LOADING)(partial(next, iter(self.loader), None)), None)
-
-    def __getattr__(self, name: str):
-        return getattr(self.loader, name)  # what a loader that selects has besides
+        batches = iter(self.loader)
+        while True:
+            with record_function(LOADING):
+                batch = next(batches, None)
+            if batch is None:
+                return
+            yield batch
 
 
 def shares(pieces: Pieces) -> dict[str, float]:

@@ -7,7 +7,6 @@ used: they were measured two at a time, beside other work.
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +18,7 @@ from utils.experiments.published import DESIGN_A
 from utils.experiments.speed import FASTEST, SPEEDRUN
 from utils.lab.runs import results
 from utils.recipes import Recipe
+from utils.support.files import read_json
 from utils.support.paths import ASSETS
 from utils.support.tables import Table
 
@@ -52,7 +52,7 @@ def race_path(device: str) -> Path:
 def read(path: Path = BENCHMARK, command: str = "bench") -> dict:
     """What ``command`` recorded in ``path``; ``ValueError`` where it cannot be read."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return read_json(path)
     except (OSError, ValueError) as error:
         remedy = f"python -m utils.lab {command} --record"
         raise ValueError(f"{path} cannot be read: {error}. Measure: {remedy}") from error
