@@ -432,5 +432,5 @@ def test_wrong_names_and_values_are_refused(digits):
         with pytest.raises(ValueError, match=r"rotation=.* is not within 0\.\.180 \(degrees\)"):
             at_severity(few, "rotation", value)
     for make in (lambda s: corrupted(s, "fog"), lambda s: at_severity(s, "shift", 1)):
-        with pytest.raises(ValueError, match="is deskewed: corrupt the digits as they were"):
+        with pytest.raises(ValueError, match="is deskewed: change the test digits as they were"):
             make(deskewed(few))

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -175,7 +175,7 @@ def corrupted(digits: ImageSet, name: str, seed: int = 0) -> ImageSet:
     an unknown name, and for a deskewed set.
     """
     corrupt = look_up("corruption", name, CORRUPTIONS)
-    return _retested(digits, corrupt(digits.test_images, seed=seed), name.replace("_", " "))
+    return digits.tested_on(corrupt(digits.test_images, seed=seed), name.replace("_", " "))
 
 
 def at_severity(digits: ImageSet, name: str, value: float, seed: int = 0) -> ImageSet:
@@ -191,13 +191,4 @@ def at_severity(digits: ImageSet, name: str, value: float, seed: int = 0) -> Ima
             f"{name}={value!r} is not within {family.low:g}..{family.high:g} ({family.unit})"
         )
     images = family.corrupt(digits.test_images, seed=seed, **{family.setting: value})
-    return _retested(digits, images, f"{name} {value:g} {family.unit}")
-
-
-def _retested(digits: ImageSet, images: Tensor, how: str) -> ImageSet:
-    if digits.deskewed:
-        raise ValueError(
-            f"{digits.name} is deskewed: corrupt the digits as they were written, then set them "
-            "upright with deskewing.deskewed(...)"
-        )
-    return replace(digits, name=f"{digits.name}, {how}", test_images=images)
+    return digits.tested_on(images, f"{name} {value:g} {family.unit}")

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from utils.mnist_download import NoMnist, read_or_download
-from utils.mnist_files import MD5, what_is_wrong
+from utils.mnist_files import MD5, decoded
 from utils.support import checks
 from utils.support.paths import ROOT
 
@@ -82,6 +82,19 @@ class ImageSet:
             test_images=self.test_images[test_at],
             test_labels=self.test_labels[test_at],
         )
+
+    def tested_on(self, images: Tensor, how: str, labels: Tensor | None = None) -> ImageSet:
+        """This set with another test half, by default with the same labels; ``how`` names it.
+
+        Raises ``ValueError`` where the set is deskewed: its other half would not be.
+        """
+        if self.deskewed:
+            raise ValueError(
+                f"{self.name} is deskewed: change the test digits as they were written, then set "
+                "them upright with deskewing.deskewed(...)"
+            )
+        labels = self.test_labels if labels is None else labels
+        return replace(self, name=f"{self.name}, {how}", test_images=images, test_labels=labels)
 
 
 def load(source: str = "auto", root: str | Path | None = None) -> ImageSet:
@@ -242,12 +255,8 @@ def load_drawings(path: str | Path) -> tuple[Tensor, Tensor]:
             pixels, labels = table[:, 1:].astype(np.uint8), table[:, 0]
         else:
             other = path.with_name(path.name.replace("images-idx3", "labels-idx1"))
-            contents = {"test_images": path.read_bytes(), "test_labels": other.read_bytes()}
-            for part, content in contents.items():
-                if reason := what_is_wrong(content, part):
-                    raise ValueError(reason)
-            pixels = np.frombuffer(contents["test_images"], np.uint8, offset=16).copy()
-            labels = np.frombuffer(contents["test_labels"], np.uint8, offset=8).astype(np.int64)
+            pixels = decoded(path.read_bytes(), "test_images")
+            labels = decoded(other.read_bytes(), "test_labels")
         images, labels = torch.from_numpy(pixels).view(-1, 28, 28), torch.from_numpy(labels)
         checks.images(images, labels)
     except (OSError, ValueError) as error:

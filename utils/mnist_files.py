@@ -101,12 +101,23 @@ def read(folder: Path, part: str) -> tuple[np.ndarray, str]:
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
         raise UnusableSet(f"{path} cannot be read: {reason}") from error
+    try:
+        return decoded(content, part), hashlib.md5(content).hexdigest()
+    except ValueError as error:
+        raise UnusableSet(f"{path} is broken: {error}") from error
+
+
+def decoded(content: bytes, part: str) -> np.ndarray:
+    """Images uint8 ``[N, 28, 28]`` or labels int64 ``[N]`` of a file's bytes.
+
+    ``part`` is ``train_images``, ``test_labels`` and so on. Raises ``ValueError``, see
+    ``what_is_wrong``.
+    """
     if reason := what_is_wrong(content, part):
-        raise UnusableSet(f"{path} is broken: {reason}")
-    md5 = hashlib.md5(content).hexdigest()
+        raise ValueError(reason)
     if part.endswith("labels"):
-        return np.frombuffer(content, np.uint8, offset=8).astype(np.int64), md5
-    return np.frombuffer(content, np.uint8, offset=16).reshape(-1, 28, 28).copy(), md5
+        return np.frombuffer(content, np.uint8, offset=8).astype(np.int64)
+    return np.frombuffer(content, np.uint8, offset=16).reshape(-1, 28, 28).copy()
 
 
 def what_is_wrong(content: bytes, part: str) -> str:

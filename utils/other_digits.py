@@ -9,8 +9,6 @@ set cannot tell which of the two it fails at.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -27,8 +25,6 @@ def uci_digits(digits: ImageSet) -> ImageSet:
 
     Raises ``ValueError`` for a deskewed set, ``RuntimeError`` where scikit-learn is missing.
     """
-    if digits.deskewed:
-        raise ValueError(f"{digits.name} is deskewed: change the test digits first, then deskew")
     try:
         from sklearn.datasets import load_digits  # here, since only these digits need it
     except ImportError as error:
@@ -38,8 +34,7 @@ def uci_digits(digits: ImageSet) -> ImageSet:
     pixels, labels = load_digits(return_X_y=True)
     images = centred(enlarged(torch.from_numpy(pixels).float().view(-1, 8, 8) / 16))
     labels = torch.from_numpy(labels).long()
-    name = f"{digits.name}, tested on {NAME}"
-    return replace(digits, name=name, test_images=images, test_labels=labels)
+    return digits.tested_on(images, f"tested on {NAME}", labels)
 
 
 def enlarged(ink: Tensor) -> Tensor:

@@ -164,7 +164,7 @@ def test_show_and_compare_are_what_the_recorded_runs_say(capsys):
     assert command.main(["compare", *names]) == 0
     out = capsys.readouterr().out
     gap = paired_difference(*(results.last_accuracies(name) for name in names))
-    assert f"02_regularization less 01_skeleton: {gap.mean:+.2f} [{gap.low:+.2f}, " in out
+    assert f"02_regularization minus 01_skeleton: {gap.mean:+.2f} [{gap.low:+.2f}, " in out
     assert "batch_norm: no → yes" in out
 
 
