@@ -50,6 +50,8 @@ def describe(network: nn.Module, bits: int | Callable[[int], int] = 32) -> dict:
             known, x = _layer(layer, x)
         except RuntimeError as error:
             raise ValueError(f"{place}: {layer} does not fit {list(x.shape)}: {error}") from error
+        except ValueError as error:
+            raise ValueError(f"{place}: {error}") from error
         if x.numel() > LARGEST_MAP:
             raise ValueError(
                 f"{place}: {layer} makes {x.numel():,} values, at most {LARGEST_MAP:,}"
@@ -104,9 +106,9 @@ def _children(module: nn.Sequential) -> Iterator[tuple[str, nn.Module]]:
     return ((name, layer) for name, layer in module._modules.items())
 
 
-def _unsupported(layer: nn.Module, place: str) -> ValueError:
+def _unsupported(layer: nn.Module, why: str) -> ValueError:
     return ValueError(
-        f"{place}: the page has no {type(layer).__name__} ({layer}). It has {SUPPORTED}"
+        f"{why}: the page has no {type(layer).__name__} ({layer}). It has {SUPPORTED}"
     )
 
 
