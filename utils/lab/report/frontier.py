@@ -250,7 +250,10 @@ def smallest() -> Recipe | None:
 def targets_shown() -> str:
     """How many of the first freeze's targets are shown, in words."""
     shown = sum(estimate(last(recipe)).shows(target(recipe)) for recipe in FRONTIER.values())
-    return f"Each size had a target of its own: {shown} of {len(FRONTIER)} are shown."
+    return (
+        f"Each size had a target of its own, listed in notebook 07: {shown} of {len(FRONTIER)} are "
+        f"shown. The table asks whether a mean of at least {ENOUGH:.2f} % is."
+    )
 
 
 def in_words() -> str:
