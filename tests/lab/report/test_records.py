@@ -19,7 +19,9 @@ def race():
     run = {"ready": 0.5, "training": 9.5, "accuracy": 99.4}
     slow = run | {"training": 99.5}
     entrants = {name: [slow if name == BASELINE else run] for name in ENTRANTS}
-    return {"machine": "a machine", "threads": 2, "git_commit": "abc", "race": entrants}
+    epochs = {recipe.name: [1.0] for recipe in ENTRANTS.values()}
+    machine = {"machine": "a machine", "threads": 2, "git_commit": "abc"}
+    return machine | {"race": entrants, "epochs": epochs}
 
 
 def test_a_record_holds_every_seed_and_the_race(tmp_path, race):
@@ -46,6 +48,9 @@ def test_a_record_does_not_change(tmp_path, race):
 def test_what_did_not_race_is_no_record(tmp_path, race):
     with pytest.raises(ValueError, match="a place in the race only if it is one of design_a"):
         records.write(SKELETON, race, tmp_path)
+    race["epochs"].pop("speedrun")  # raced before it had this place
+    with pytest.raises(ValueError, match="speedrun has a place in the race only if"):
+        records.write(SPEEDRUN, race, tmp_path)
 
 
 def test_runs_that_do_not_show_their_target_are_no_record(tmp_path, race, monkeypatch):

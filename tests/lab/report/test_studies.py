@@ -138,6 +138,7 @@ def test_digits_that_turn_are_shown_in_both_directions(wrong):
     wrong[after.name] = {n: [(8, 5, 6), (7, 2, 1)] for n in range(5)}
     images = torch.zeros(10, 28, 28, dtype=torch.uint8)
     figure = studies.turned_picture(images, before, after)
-    assert words(figure).startswith("1 test digits gain with “Augmentation” (above), 2 lose")
+    said = "augmentation: none → rotate_perspective: 1 test digits gain (above), 2 lose (below)"
+    assert words(figure).startswith(said)
     titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
     assert titles == ["4: 100% → 0%", "5: 0% → 100%", "2: 40% → 100%"]
