@@ -37,22 +37,6 @@ def _normalized(images: Tensor) -> Tensor:
     return (images.float() / 255).sub_(MEAN).div_(STD).unsqueeze(1)
 
 
-class Around:
-    """A loader as it is; a subclass changes what it gives. It has what the inner ``loader`` has."""
-
-    def __init__(self, loader):
-        self.loader = loader
-
-    def __len__(self) -> int:
-        return len(self.loader)
-
-    def __iter__(self) -> Iterator:
-        return iter(self.loader)
-
-    def __getattr__(self, name: str):
-        return getattr(self.loader, name)
-
-
 class MemoryLoader:
     """Batches gathered, augmented and normalized as whole tensors on the training device.
 

@@ -2,8 +2,7 @@
 
 The search (``utils.lab.search``) takes up to 14 trials of 10 epochs a size. What leads there trains
 for 20 epochs' worth of images on both validation splits; the best of these is frozen. Where half as
-many are no more than 0.03 points worse on the mean of the splits, half is taken: it is as good a
-network for half the time.
+many end no more than 0.03 points lower on the mean of the splits, half is taken, for half the time.
 """
 
 from __future__ import annotations

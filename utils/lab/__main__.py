@@ -292,7 +292,8 @@ def main(arguments: list[str] | None = None) -> int:
     finally:
         signal.signal(signal.SIGINT, before)
     if interrupts:
-        code, words = 130, "interrupted: finished runs are kept, seconds not yet written are not"
+        code, words = 130, "interrupted: finished runs are kept, the same command makes the others"
+        words += "; seconds that were not written yet are lost"
     if words:
         print(words, file=sys.stderr)
     return code

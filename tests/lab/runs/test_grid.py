@@ -30,6 +30,16 @@ def make(folder: Path, seeds) -> int:
     return grid.run([NAME], seeds, jobs=1, smoke=True, folder=folder)
 
 
+@pytest.mark.parametrize(
+    "name, seeds", [(NAME, range(5)), ("speedrun", range(20)), ("second_3500", range(100, 120))]
+)
+def test_seeds_by_default_are_those_that_may_be_reported(tmp_path, monkeypatch, name, seeds):
+    asked = []
+    monkeypatch.setattr(grid, "record", lambda todo, *_: asked.extend(job.seed for job in todo))
+    grid.run([name], smoke=True, folder=tmp_path)
+    assert asked == list(seeds)
+
+
 def recorded(folder: Path) -> dict[int, dict]:
     """The runs in ``folder``, each one read and checked."""
     paths = {path: int(path.stem[5:]) for path in (folder / NAME).glob("seed-*.json")}

@@ -111,7 +111,7 @@ def gains(pairs: Iterable[tuple[Recipe, Recipe]] | None = None) -> Table:
         for row, sets in zip(cells, ROWS.values(), strict=True):
             means = [side[sets].mean(axis=1) for side in sides]
             row.append(paired.apart(before, after, *means))
-    return paired.starred(Table(columns, cells if len(columns) > 1 else []))
+    return paired.noted(Table(columns, cells if len(columns) > 1 else []), stars=True)
 
 
 def short_label(recipe: Recipe) -> str:

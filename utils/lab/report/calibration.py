@@ -76,7 +76,8 @@ def changes(pairs: Iterable[tuple[Recipe, Recipe]] | None = None) -> Table:
             continue
         apart = [paired.apart(before, after, *sides) for sides in zip(old, new, strict=True)]
         rows.append([f"{short_label(after)} minus {short_label(before)}", *apart])
-    return paired.starred(Table(["points of calibration error", *KINDS.values()], rows))
+    table = Table(["points of calibration error", *KINDS.values()], rows)
+    return paired.noted(table, stars=True)
 
 
 def reliability_picture(recipes: Sequence[Recipe] = STEPS) -> Figure:

@@ -193,22 +193,16 @@ def beats(before: Recipe | None, after: Recipe) -> str:
     return f"{intervals.better_share(last(before), last(after)):.0%}"
 
 
-def noted(table: Table) -> Table:
-    """``table`` with a note on what its intervals say together."""
+def noted(table: Table, stars: bool = False) -> Table:
+    """``table`` with a note on what its intervals say together.
+
+    ``stars``, for a table of many intervals, mark those that Holm's correction leaves.
+    """
     cells = [cell for row in table.rows for cell in row]
-    return Table(table.columns, table.rows, intervals.by_chance(cells))
-
-
-def starred(table: Table) -> Table:
-    """As ``noted``, for a table of many intervals: a star marks those that Holm leaves."""
-    made = noted(table)
-    left = intervals.left([cell for row in table.rows for cell in row])
-
-    def star(cell):
-        return f"{cell} *" if getattr(cell, "estimate", None) in left else cell
-
-    rows = [list(map(star, row)) for row in table.rows]
-    note = f"{made.note} They have a star." if left else made.note
+    rows, note = table.rows, intervals.by_chance(cells)
+    if stars and (left := intervals.left(cells)):
+        note += " They have a star."
+        rows = [[f"{c} *" if getattr(c, "estimate", None) in left else c for c in r] for r in rows]
     return Table(table.columns, rows, note)
 
 

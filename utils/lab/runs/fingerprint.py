@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from utils import data, pieces, schedules
-from utils.loaders import Around
+from utils.lab.around import Around
 from utils.recipes import Recipe
 from utils.support import machine
 from utils.support.seeds import seeded

@@ -36,7 +36,7 @@ def run(
 ) -> int:
     """Record every run of ``names`` × ``seeds`` that is missing in ``folder``; return how many.
 
-    By default a recipe's seeds are those that its experiment asks for.
+    By default a recipe's seeds are those that may be reported of it.
     ``jobs`` processes (default: one per core), or at most so many workers of the Dask cluster at
     the address ``cluster``; ``threads`` CPU threads a run, on ``device``. ``smoke`` cuts each run
     down to seconds, for trying the machinery, and needs a folder of its own. Before anything is

@@ -11,7 +11,7 @@ from torch import nn
 from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile, record_function
 
-from utils.loaders import Around
+from utils.lab.around import Around
 from utils.pieces import Pieces
 from utils.support.tables import Table
 
