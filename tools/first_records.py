@@ -6,29 +6,29 @@ Recipes made later have a freeze instead (utils/lab/runs/protocol.py), and are l
 """
 
 import json
-import subprocess
 import sys
 from collections import defaultdict
 
+from utils.lab.git import git
 from utils.lab.runs import protocol
 from utils.support.files import write_json
-from utils.support.paths import ROOT
 
 
-def git(*arguments: str, text: str | None = None) -> str:
-    command = ["git", "-C", str(ROOT), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True, input=text).stdout
+def said(*arguments: str) -> str:
+    done = git(*arguments)
+    done.check_returncode()
+    return done.stdout
 
 
 def read(commit: str, paths: list[str]) -> list[dict]:
     """The JSON files at ``paths`` as ``commit`` has them."""
-    return [json.loads(git("show", f"{commit}:{path}")) for path in paths]
+    return [json.loads(said("show", f"{commit}:{path}")) for path in paths]
 
 
 def first_tests(commit: str) -> dict[str, str]:
     """When the first test run of each recipe ended, over all versions of all its files."""
     options = ["-m", "--no-renames", "--format=@%H", "--name-only", "--diff-filter=AM"]
-    log = git("log", commit, *options, "--", "assets/results")
+    log = said("log", commit, *options, "--", "assets/results")
     ended, version = defaultdict(list), ""
     for line in filter(None, log.splitlines()):
         if line.startswith("@"):
@@ -41,7 +41,7 @@ def first_tests(commit: str) -> dict[str, str]:
 
 def main(commit: str) -> None:
     first, found = first_tests(commit), {}
-    paths = git("ls-tree", "-r", "--name-only", commit, "assets/results").splitlines()
+    paths = said("ls-tree", "-r", "--name-only", commit, "assets/results").splitlines()
     by_recipe = defaultdict(list)
     for path in paths:
         name = path.split("/")[2]

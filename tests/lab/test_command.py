@@ -19,7 +19,7 @@ from utils.lab import __main__ as command
 from utils.lab.report import status
 from utils.lab.report.intervals import paired_difference
 from utils.lab.runs import beyond, job, results, weights
-from utils.lab.timing import before, loading, race, recorded
+from utils.lab.timing import before, benchmark, loading, race
 
 
 def test_seeds_are_read_as_ranges_and_lists():
@@ -184,7 +184,7 @@ def stopwatch(digits, monkeypatch, tmp_path):
         loading, "in_turns", lambda makers, repeats, _: dict.fromkeys(makers, [1.0] * repeats)
     )
     monkeypatch.setattr(before, "measure", lambda repeats, root: {"turns": repeats})
-    monkeypatch.setattr(recorded, "BENCHMARK", tmp_path / "benchmark.json")
+    monkeypatch.setattr(benchmark, "PATH", tmp_path / "benchmark.json")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("utils.training.default_device", lambda: torch.device("cpu"))
     return tmp_path / "benchmark.json"
@@ -210,7 +210,7 @@ def test_bench_records_nothing_unasked_or_less_than_the_tables_need(stopwatch, c
 
 
 def test_race_writes_and_shows_what_it_measured(stopwatch, monkeypatch, capsys):
-    canned = json.loads(recorded.race_path("cpu").read_text(encoding="utf-8"))
+    canned = json.loads(benchmark.race_path("cpu").read_text(encoding="utf-8"))
     monkeypatch.setattr(race, "measure", lambda device, repeats: canned)
     assert command.main(["race"]) == 0
     written = stopwatch.parent / "build" / "race.json"

@@ -12,7 +12,7 @@ from utils.experiments import (
     steps,
     studies,
 )
-from utils.experiments.record import Experiment
+from utils.experiments.experiment import Experiment
 from utils.recipes import Recipe
 from utils.support.lookup import look_up
 

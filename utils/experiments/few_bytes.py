@@ -8,8 +8,8 @@ what is not chosen stays a draft.
 
 from __future__ import annotations
 
+from utils.experiments.experiment import Experiment
 from utils.experiments.frontier import FRONTIER
-from utils.experiments.record import Experiment
 from utils.recipes import Recipe
 
 # By bytes at most and levels: the widest network in the frontier's proportions.

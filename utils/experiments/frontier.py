@@ -7,7 +7,7 @@ of the others are in its proportions.
 
 from __future__ import annotations
 
-from utils.experiments.record import Experiment
+from utils.experiments.experiment import Experiment
 from utils.recipes import Recipe
 
 _SIZES = (

@@ -8,7 +8,7 @@ assets/published.json.
 
 from __future__ import annotations
 
-from utils.experiments.record import Experiment, stage
+from utils.experiments.experiment import Experiment, stage
 from utils.experiments.steps import AUGMENTATION, REGULARIZATION, SKELETON
 from utils.recipes import Recipe
 

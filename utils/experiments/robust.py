@@ -11,8 +11,8 @@ limit of 0.05 points.
 
 from __future__ import annotations
 
+from utils.experiments.experiment import Experiment
 from utils.experiments.frontier import FRONTIER
-from utils.experiments.record import Experiment
 
 # Paper that is grey in some images of a batch moves the batch's mean and variance, and with them
 # what batch norm makes of the clean ones; so each image is standardized first. Not deskewed: a

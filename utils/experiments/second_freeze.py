@@ -7,8 +7,8 @@ many end no more than 0.03 points lower on the mean of the splits, half is taken
 
 from __future__ import annotations
 
+from utils.experiments.experiment import Experiment
 from utils.experiments.frontier import FRONTIER
-from utils.experiments.record import Experiment
 from utils.recipes import Recipe
 
 TARGETS = {2000: 99.30, 3500: 99.40, 8000: 99.60, 20_000: 99.65}

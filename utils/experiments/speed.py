@@ -7,8 +7,8 @@ time. Two recipes between them do not.
 
 from __future__ import annotations
 
+from utils.experiments.experiment import Experiment
 from utils.experiments.published import DESIGN_A
-from utils.experiments.record import Experiment
 from utils.recipes import Recipe
 
 CHANGES = {

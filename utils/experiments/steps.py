@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from utils.experiments.record import Experiment, stage
+from utils.experiments.experiment import Experiment, stage
 from utils.recipes import Recipe
 
 SKELETON = Recipe("01_skeleton", "Skeleton")

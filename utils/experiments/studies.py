@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from utils.experiments.experiment import Experiment
 from utils.experiments.published import COMMONS, DESIGN_A, DESIGN_E2
-from utils.experiments.record import Experiment
 from utils.experiments.steps import AUGMENTATION, LR_SCHEDULE, REGULARIZATION, SKELETON
 
 # Step 02's idea taken apart, and the fourth corner of augmentation × schedule.

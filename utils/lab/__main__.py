@@ -157,13 +157,13 @@ def report():
 def bench(repeats, batch_sizes, record):
     """Time an epoch of every way to load digits: bench --batch-sizes 128 256."""
     from utils import data, training
-    from utils.lab.timing import before, loading, recorded
+    from utils.lab.timing import before, benchmark, loading
     from utils.support.files import write_json
 
-    images, device, repeats = data.load(), training.default_device(), repeats or recorded.TURNS
-    if record and (not images.is_mnist or device.type != "cpu" or repeats < recorded.TURNS):
+    images, device, repeats = data.load(), training.default_device(), repeats or benchmark.TURNS
+    if record and (not images.is_mnist or device.type != "cpu" or repeats < benchmark.TURNS):
         raise ValueError(
-            f"the tables show MNIST on the CPU, at least {recorded.TURNS} times, not "
+            f"the tables show MNIST on the CPU, at least {benchmark.TURNS} times, not "
             f"{images.name} on {device.type}, {repeats} times: measure without --record"
         )
     images, measured = loading.share(images), {}
@@ -171,10 +171,10 @@ def bench(repeats, batch_sizes, record):
         measured["first_build"] = before.measure(repeats, data.default_root())
         measured["recipes"] = loading.measure_recipes(images, repeats)
     measured["loading"] = loading.measure(images, device, repeats, batch_sizes)
-    path = recorded.BENCHMARK if record else Path("build") / recorded.BENCHMARK.name
+    path = benchmark.PATH if record else Path("build") / benchmark.PATH.name
     write_json(measured, path)
     found = measured["loading"]
-    print(recorded.table(found), recorded.ratios(found), path, sep="\n\n")
+    print(benchmark.table(found), benchmark.ratios(found), path, sep="\n\n")
 
 
 def race(repeats, record):
@@ -182,13 +182,13 @@ def race(repeats, record):
     from utils import training
     from utils.lab.report import speed
     from utils.lab.runs.job import images_of
-    from utils.lab.timing import race, recorded
+    from utils.lab.timing import benchmark, race
     from utils.support.files import write_json
 
     if record:
         images_of("mnist")  # no other set
     device = training.default_device()
-    measured, path = race.measure(device, repeats or 3), recorded.race_path(device.type)
+    measured, path = race.measure(device, repeats or 3), benchmark.race_path(device.type)
     path = path if record else Path("build") / path.name
     write_json(measured, path)
     print(speed.race(measured, elsewhere=[]), path, sep="\n\n")

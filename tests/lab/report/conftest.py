@@ -6,7 +6,7 @@ import pytest
 
 from utils.experiments import catalogue
 from utils.lab.runs import results
-from utils.lab.timing import recorded
+from utils.lab.timing import benchmark
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def runs(monkeypatch):
 
     monkeypatch.setattr(results, "frame", frame)
     monkeypatch.setattr(results, "scores", scores)
-    monkeypatch.setattr(recorded, "seconds_of", lambda recipe: recipe.batch_size / 10)
+    monkeypatch.setattr(benchmark, "seconds_of", lambda recipe: recipe.batch_size / 10)
     return accuracies
 
 

@@ -11,7 +11,7 @@ from utils.experiments.published import DESIGN_A
 from utils.experiments.speed import SPEEDRUN
 from utils.experiments.steps import SKELETON
 from utils.lab.report import records
-from utils.lab.timing.recorded import BASELINE, ENTRANTS
+from utils.lab.timing.benchmark import BASELINE, ENTRANTS
 
 
 @pytest.fixture

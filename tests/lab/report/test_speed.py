@@ -7,8 +7,8 @@ import pytest
 from utils.experiments import catalogue
 from utils.experiments.speed import SPEED, SPEEDRUN
 from utils.lab.report import speed
-from utils.lab.timing import recorded
-from utils.lab.timing.recorded import BASELINE, COURSE, FIRST, RECORD
+from utils.lab.timing import benchmark
+from utils.lab.timing.benchmark import BASELINE, COURSE, FIRST, RECORD
 from utils.recipes import difference, in_words
 
 
@@ -73,8 +73,8 @@ def test_the_record_on_another_device_has_a_row_of_its_own(measured):
     *_, here, there = rows_of(speed.race(measured, [gpu]))
     assert there["run"] == "the record, on a GPU" and there["seconds"] == "2.0"
     assert there["times faster"] == "" and there["updates"] == here["updates"]
-    assert recorded.race_path("cpu").name == "race.json"
-    assert recorded.race_path("cuda").name == "race-cuda.json"
+    assert benchmark.race_path("cpu").name == "race.json"
+    assert benchmark.race_path("cuda").name == "race-cuda.json"
 
 
 def test_the_chain_table_is_worked_out_by_hand(measured):
@@ -98,7 +98,7 @@ def test_the_tries_for_one_target_stand_in_their_order_each_at_its_level(measure
 
 
 def test_targets_are_held_against_what_was_measured(measured, monkeypatch):
-    monkeypatch.setattr(recorded, "targets", lambda: [["loading", "≤ 3 %", "2.0 %", "yes"]])
+    monkeypatch.setattr(benchmark, "targets", lambda: [["loading", "≤ 3 %", "2.0 %", "yes"]])
     accuracy, seconds, loading = speed.targets(measured).rows
     assert "40 seeds, at p < 0.0033" in accuracy[0]
     assert accuracy[1:] == ["≥ 99.40", "99.820", "yes (p < 0.001)"]

@@ -10,8 +10,8 @@ import torch
 from utils import pieces, pretrained
 from utils.corruptions import corrupted
 from utils.experiments import catalogue
+from utils.experiments.experiment import Experiment
 from utils.experiments.frontier import FRONTIER
-from utils.experiments.record import Experiment
 from utils.experiments.recorded import BadResult, path_of, seal
 from utils.experiments.steps import REGULARIZATION
 from utils.lab.runs import beyond, measured, networks, one, results

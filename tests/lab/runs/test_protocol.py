@@ -6,10 +6,11 @@ import subprocess
 import pytest
 
 from utils.experiments import catalogue, recorded
-from utils.experiments.record import Experiment
+from utils.experiments.experiment import Experiment
 from utils.experiments.steps import SKELETON
 from utils.lab.runs import grid, protocol, results, seals
 from utils.recipes import recipe_hash
+from utils.support import paths
 
 NEW = SKELETON.variant("new", "New", lr=0.03)
 
@@ -30,6 +31,7 @@ def repository(tmp_path, monkeypatch):
 
     git("init", "--quiet")
     monkeypatch.setattr(protocol, "ROOT", tmp_path)
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
     monkeypatch.setattr(protocol, "FREEZES", tmp_path / "freezes")
     monkeypatch.setattr(protocol, "CHOICES", tmp_path / "choices")
     monkeypatch.setitem(catalogue.EXPERIMENTS, "new", Experiment(NEW))

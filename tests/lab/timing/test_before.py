@@ -3,8 +3,8 @@
 import pytest
 
 from utils.experiments.steps import STEPS
-from utils.lab.timing import before, recorded
-from utils.lab.timing.recorded import FIRST_BUILD, NOW
+from utils.lab.timing import before, benchmark
+from utils.lab.timing.benchmark import FIRST_BUILD, NOW
 from utils.support.paths import ROOT
 
 SAYS_WHERE = """
@@ -51,7 +51,7 @@ def test_a_commit_that_is_not_there_is_named(tmp_path):
 def test_the_ratio_is_taken_turn_by_turn():
     seconds = {"01_skeleton": {FIRST_BUILD: [3.0, 2.0, 4.0], NOW: [1.0, 2.0, 2.0]}}
     measured = {"images": 6000, "seconds": seconds}
-    assert recorded.since_first_build(measured).rows == [
+    assert benchmark.since_first_build(measured).rows == [
         ["01_skeleton", "30.0", "20.0", "2.00", "1.00 to 3.00"]
     ]
 

@@ -9,8 +9,8 @@ from utils import layers
 from utils.experiments import catalogue
 from utils.experiments.published import COMMONS, DESIGN_A, DESIGN_E2
 from utils.history import History
-from utils.lab.timing import baseline, loading, recorded
-from utils.lab.timing.recorded import ALBUMENTATIONS, AUGMENTED, FLOOR, OURS, PLAIN, TORCHVISION
+from utils.lab.timing import baseline, benchmark, loading
+from utils.lab.timing.benchmark import ALBUMENTATIONS, AUGMENTED, FLOOR, OURS, PLAIN, TORCHVISION
 from utils.loaders import MemoryLoader
 from utils.pieces import Pieces, prepare
 
@@ -77,7 +77,7 @@ def test_every_way_trains_what_its_name_says(few):
     kinds = {way: type(pieces.train_loader) for way, pieces in made.items()}
     assert kinds[ALBUMENTATIONS] is kinds[TORCHVISION[PLAIN]] is DataLoader
     assert (
-        kinds[OURS[PLAIN]] is MemoryLoader and kinds[FLOOR] is kinds[recorded.TORCH_FLOOR] is list
+        kinds[OURS[PLAIN]] is MemoryLoader and kinds[FLOOR] is kinds[benchmark.TORCH_FLOOR] is list
     )
     augments = [made[OURS[kind]].train_loader.augment for kind in (PLAIN, AUGMENTED)]
     assert augments[0] is None and augments[1] is not None
@@ -130,7 +130,7 @@ def measured():
         TORCHVISION[PLAIN]: [8, 9, 100],
         TORCHVISION[AUGMENTED]: [30, 30, 30],
         ALBUMENTATIONS: [10, 20, 30],
-        recorded.TORCH_FLOOR: [3, 6, 9],
+        benchmark.TORCH_FLOOR: [3, 6, 9],
         OURS[PLAIN]: [3, 3, 6],
         OURS[AUGMENTED]: [5, 5, 10],
         FLOOR: [2.5, 2.5, 4],
@@ -140,25 +140,25 @@ def measured():
 
 
 def test_the_table_gives_epochs_of_60_000_images(measured):
-    rows = {row[1]: row[2:] for row in recorded.table(measured).rows if row[0] == "m, 64"}
+    rows = {row[1]: row[2:] for row in benchmark.table(measured).rows if row[0] == "m, 64"}
     assert rows[TORCHVISION[PLAIN]] == ["90.0", "80.0 to 1000.0", "667", "33 %"]
     assert rows[OURS[PLAIN]] == ["30.0", "30.0 to 60.0", "2,000", "17 %"]
-    assert rows[FLOOR][-1] == rows[recorded.TORCH_FLOOR][-1] == "0 %"
+    assert rows[FLOOR][-1] == rows[benchmark.TORCH_FLOOR][-1] == "0 %"
 
 
 def test_ratios_are_summed_up_in_both_ways(measured):
     """Turn by turn 3/2.5, 3/2.5 and 6/4; the medians 3 and 2.5. A slow floor parts the two ways."""
-    assert recorded.ratios(measured).rows[:2] == [
+    assert benchmark.ratios(measured).rows[:2] == [
         ["m, 64", "plain", "3.0", "+20.0 %", "+20.0 to +50.0 %", "+20.0 %"],
         ["m, 64", "augmented", "6.0", "+100.0 %", "+100.0 to +150.0 %", "+100.0 %"],
     ]
     measured["cases"][0]["seconds"][FLOOR] = [2.5, 4, 4]
-    plain, _ = recorded.ratios(measured).rows[:2]
+    plain, _ = benchmark.ratios(measured).rows[:2]
     assert plain[3:] == ["+20.0 %", "-25.0 to +50.0 %", "-25.0 %"]
 
 
 def test_targets_are_held_against_designs_as_they_are(measured):
-    assert recorded.targets(measured) == [
+    assert benchmark.targets(measured) == [
         ["m: loading over the floor, plain", "≤ 3 %", "20.0 % (ratio of medians 20.0 %)", "no"],
         [
             "m: loading over the floor, augmented",
@@ -168,18 +168,18 @@ def test_targets_are_held_against_designs_as_they_are(measured):
         ],
     ]
     measured["cases"][0]["seconds"][FLOOR] = [3, 3, 6]
-    plain, _ = recorded.targets(measured)
+    plain, _ = benchmark.targets(measured)
     assert plain[2:] == ["0.0 % (ratio of medians 0.0 %)", "yes"]
 
 
 def test_what_is_committed_can_be_read_and_what_is_missing_says_how_to_measure_it(tmp_path):
     timed = [known.recipe for known in catalogue.EXPERIMENTS.values() if known.timed]
-    assert all(1 < recorded.seconds_of(recipe) < 100 for recipe in timed)
+    assert all(1 < benchmark.seconds_of(recipe) < 100 for recipe in timed)
     with pytest.raises(ValueError, match="common_a is not timed"):
-        recorded.seconds_of(COMMONS["a"])
+        benchmark.seconds_of(COMMONS["a"])
     for content in (None, "{"):
         path = tmp_path / f"{content}.json"
         if content:
             path.write_text(content, encoding="utf-8")
         with pytest.raises(ValueError, match=r"python -m utils\.lab race --record"):
-            recorded.read(path, "race")
+            benchmark.read(path, "race")

@@ -12,7 +12,7 @@ from utils.experiments.published import DESIGN_A
 from utils.experiments.speed import FASTEST, SPEED
 from utils.history import History
 from utils.lab.timing import profiler, race
-from utils.lab.timing.recorded import BASELINE, COURSE, ENTRANTS, FIRST, RECORD
+from utils.lab.timing.benchmark import BASELINE, COURSE, ENTRANTS, FIRST, RECORD
 from utils.loaders import MemoryLoader
 from utils.pieces import Pieces, prepare
 from utils.selection import SelectingLoader

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 
 from utils import integers, models, plot_style
 from utils.experiments import catalogue
+from utils.experiments.experiment import texts
 from utils.experiments.few_bytes import BYTES
-from utils.experiments.record import texts
 from utils.experiments.second_freeze import NEWEST, TESTED
 from utils.lab.report import frontier, paired, pictures
 from utils.lab.report.intervals import (

@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike
 
 from utils import data, plot_style, plots
 from utils.experiments import catalogue
+from utils.experiments.experiment import texts
 from utils.experiments.frontier import FRONTIER, LONG
-from utils.experiments.record import texts
 from utils.experiments.recorded import BadResult
 from utils.experiments.second_freeze import NEWEST
 from utils.history import Mistakes

@@ -14,11 +14,11 @@ import torch
 
 from utils import models, receptive_field
 from utils.experiments import catalogue
-from utils.experiments.record import Published
+from utils.experiments.experiment import Published
 from utils.lab.report import intervals
 from utils.lab.report.intervals import estimate, mean_std, unbroken
 from utils.lab.runs import results
-from utils.lab.timing import recorded
+from utils.lab.timing import benchmark
 from utils.recipes import Recipe, build_model, formatted
 from utils.support.tables import Table
 
@@ -118,7 +118,7 @@ COLUMNS: dict[str, Callable[[Recipe], object]] = {
     "seed by seed": lambda recipe: in_a_row(last(recipe)),
     "published": lambda recipe: f"{published(recipe).test:.2f}",
     "its epoch": lambda recipe: published(recipe).protocol,
-    "seconds per epoch": lambda recipe: f"{recorded.seconds_of(recipe):.1f}",
+    "seconds per epoch": lambda recipe: f"{benchmark.seconds_of(recipe):.1f}",
 }
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from utils import models, receptive_field
 from utils.experiments import catalogue
-from utils.experiments.record import texts
+from utils.experiments.experiment import texts
 from utils.experiments.robust import ROBUST
 from utils.experiments.speed import FASTEST
 from utils.experiments.steps import STEPS, previous
@@ -37,7 +37,7 @@ from utils.lab.report.intervals import estimate, mean_std
 from utils.lab.report.paired import last, overall, overall_gap, parameters
 from utils.lab.runs import results, seals
 from utils.lab.runs.job import images_of
-from utils.lab.timing import recorded
+from utils.lab.timing import benchmark
 from utils.recipes import build_model
 from utils.support.files import sweep, write_text
 from utils.support.paths import ROOT
@@ -69,7 +69,7 @@ def findings() -> str:
     seconds = speed.seconds(race).median()
     usual, stages = speed.reached(speed.BASELINE), [text for text in texts() if "stage" in text]
     quoted = sum(text.get("epoch") == "best" for text in stages)
-    again = recorded.ENTRANTS[speed.RECORD].epochs - 1
+    again = benchmark.ENTRANTS[speed.RECORD].epochs - 1
     return f"""\
 - **Four steps.** The first step's network, of {parameters(first):,} parameters, reads {before} % \
 of the test digits, the last one's, of {parameters(best):,}, {after} % ({len(last(best))} \
@@ -121,14 +121,14 @@ def results_sections() -> dict[str, str]:
         "costs": steps.costs(),
         "designs": without(designs.side_by_side(), "best epoch"),
         "texts": designs.texts(),
-        "first-build": recorded.since_first_build(),
-        "epochs-machine": recorded.read()["recipes"]["machine"],
+        "first-build": benchmark.since_first_build(),
+        "epochs-machine": benchmark.read()["recipes"]["machine"],
         "speed": speed.finding(),
         "speed-tries": speed.tries(),
         "race": speed.race(),
         "records": without(records.table(), "parameters"),
         "speed-chain": without(speed.chain(), speed.BEATS),
-        "loading": recorded.ratios(),
+        "loading": benchmark.ratios(),
         "frontier": f"{frontier.finding()}.",
         "frontier-second": second_freeze.short(),
         "frontier-otherwise": second_freeze.otherwise(),

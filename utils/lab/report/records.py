@@ -15,7 +15,7 @@ from utils.lab.report import speed
 from utils.lab.report.intervals import claim, estimate, level_of, p_value
 from utils.lab.runs import results
 from utils.lab.runs.results import history_of
-from utils.lab.timing.recorded import BASELINE, ENTRANTS
+from utils.lab.timing.benchmark import BASELINE, ENTRANTS
 from utils.recipes import Recipe, build_model, switched_on
 from utils.support.files import read_json, write_json, write_text
 from utils.support.paths import ASSETS

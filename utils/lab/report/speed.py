@@ -12,14 +12,14 @@ from matplotlib.figure import Figure
 
 from utils import models, plot_style, receptive_field
 from utils.experiments import catalogue
-from utils.experiments.record import Experiment
+from utils.experiments.experiment import Experiment
 from utils.experiments.speed import FASTEST, SPEED, SPEEDRUN
 from utils.lab.report import intervals, paired
 from utils.lab.report.intervals import Estimate, estimate, level_of, mean_std, unbroken, verdict
 from utils.lab.report.paired import DELTA, gap, noted, overall, tabulate
 from utils.lab.runs import results
-from utils.lab.timing import recorded
-from utils.lab.timing.recorded import BASELINE, COURSE, ENTRANTS, FIRST, RECORD
+from utils.lab.timing import benchmark
+from utils.lab.timing.benchmark import BASELINE, COURSE, ENTRANTS, FIRST, RECORD
 from utils.plot_style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, YELLOW
 from utils.recipes import Recipe, build_model, difference, in_words
 from utils.support.tables import Table
@@ -31,7 +31,7 @@ MARKED = {SPEEDRUN: f" ({FIRST})", FASTEST: f" ({RECORD})"}
 
 def read() -> dict:
     """What the race on the CPU measured; ``ValueError`` where there was none."""
-    return recorded.read(recorded.race_path("cpu"), "race")
+    return benchmark.read(benchmark.race_path("cpu"), "race")
 
 
 def seconds(measured: dict) -> pd.DataFrame:
@@ -99,8 +99,8 @@ def race(measured: dict | None = None, elsewhere: Sequence[dict] | None = None) 
     """
     measured = measured or read()
     if elsewhere is None:
-        paths = sorted(recorded.race_path("cpu").parent.glob("race-*.json"))
-        elsewhere = [recorded.read(path, "race") for path in paths]
+        paths = sorted(benchmark.race_path("cpu").parent.glob("race-*.json"))
+        elsewhere = [benchmark.read(path, "race") for path in paths]
     middle = seconds(measured).median()
     rows = [
         _row(name, name, measured, f"{middle[BASELINE] / middle[name]:.1f}") for name in ENTRANTS
@@ -144,7 +144,7 @@ def targets(measured: dict | None = None) -> Table:
         ],
     ]
     return Table(
-        ["target of the record", "wanted", "measured", "reached"], rows + recorded.targets()
+        ["target of the record", "wanted", "measured", "reached"], rows + benchmark.targets()
     )
 
 

@@ -6,7 +6,6 @@ import copy
 import functools
 import os
 import platform
-import subprocess
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -19,10 +18,10 @@ from torch import Tensor, nn
 
 from utils import data, loaders, pretrained, training
 from utils.experiments import recorded
+from utils.lab.git import git
 from utils.lab.runs import fingerprint, networks, rounded, views
 from utils.pieces import Pieces, prepare, preprocessed
 from utils.recipes import Recipe, recipe_hash
-from utils.support import paths
 from utils.support.machine import keep_freed
 
 PACKAGES = ("torch", "torchvision", "numpy", "albumentations", "opencv-python-headless")
@@ -141,13 +140,11 @@ def _cpuinfo() -> dict[str, str]:
 @functools.cache  # read when the first run starts: later edits are not what is running
 def git_commit() -> str:
     """The commit the code stands at, with ``+changes`` where files under utils/ differ from it."""
-
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(paths.ROOT), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
     try:
         commit = git("rev-parse", "--short=12", "HEAD")
-        return commit + ("+changes" if git("status", "--porcelain", "--", "utils") else "")
-    except (OSError, subprocess.CalledProcessError):
+        changes = git("status", "--porcelain", "--", "utils")
+    except OSError:
         return "unknown"
+    if commit.returncode or changes.returncode:
+        return "unknown"
+    return commit.stdout.strip() + ("+changes" if changes.stdout else "")

@@ -11,15 +11,15 @@ after.
 from __future__ import annotations
 
 import functools
-import subprocess
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
 
-from utils.experiments.record import Experiment
+from utils.experiments.experiment import Experiment
 from utils.experiments.recorded import read_sealed, seeds_of
+from utils.lab.git import git
 from utils.recipes import Recipe, recipe_hash
 from utils.support.files import read_json, write_json
 from utils.support.paths import ASSETS, ROOT
@@ -113,18 +113,12 @@ def missing(recipe: Recipe, commit: str) -> str:
 
 
 def _committed(commit: str, name: str) -> bool:
-    return _git("cat-file", "-e", f"{commit}:{name}") == 0 and not _git(
-        "diff", "--quiet", commit, "--", name
-    )
+    asked = ("cat-file", "-e", f"{commit}:{name}"), ("diff", "--quiet", commit, "--", name)
+    return all(git(*arguments).returncode == 0 for arguments in asked)
 
 
 def in_history(commit: str) -> bool:
     """Whether ``commit`` is an ancestor of what is checked out; ``OSError`` if git cannot tell."""
     if not (ROOT / ".git").exists() or (ROOT / ".git" / "shallow").exists():
         raise OSError(f"{ROOT} has not its whole history: git fetch --unshallow")
-    return _git("merge-base", "--is-ancestor", commit, "HEAD") == 0
-
-
-def _git(*arguments: str) -> int:
-    command = ["git", "-C", str(ROOT), *arguments]
-    return subprocess.run(command, capture_output=True).returncode
+    return git("merge-base", "--is-ancestor", commit, "HEAD").returncode == 0

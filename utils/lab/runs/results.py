@@ -15,7 +15,7 @@ import pandas as pd
 
 from utils import data
 from utils.experiments import catalogue
-from utils.experiments.record import Experiment
+from utils.experiments.experiment import Experiment
 from utils.experiments.recorded import FOLDER, BadResult, read_sealed, seal, seeds_of
 from utils.history import History, Mistakes
 from utils.lab.runs import fingerprint, networks

@@ -5,7 +5,6 @@ Two versions of one package do not fit into one process, so each turn starts one
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import subprocess
@@ -17,7 +16,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from utils.experiments.steps import STEPS
-from utils.lab.timing.recorded import FIRST_BUILD, NOW
+from utils.lab.git import git
+from utils.lab.timing.benchmark import FIRST_BUILD, NOW
 from utils.support.paths import ROOT
 
 COMMIT = "5ef65322582a"  # the last one of the first build
@@ -37,11 +37,10 @@ print(json.dumps(measured))
 
 def unpack(commit: str, folder: Path) -> None:
     """``utils`` as ``commit`` has it; ``RuntimeError`` where the clone does not reach so far."""
-    command = ["git", "-C", str(ROOT), "archive", commit, "utils"]
-    archived = subprocess.run(command, capture_output=True)
-    if archived.returncode:
+    path = folder / "utils.tar"
+    if git("archive", f"--output={path}", commit, "utils").returncode:
         raise RuntimeError(f"commit {commit} is not in this clone: git fetch --unshallow")
-    with tarfile.open(fileobj=io.BytesIO(archived.stdout)) as archive:
+    with tarfile.open(path) as archive:
         archive.extractall(folder, filter="data")
 
 

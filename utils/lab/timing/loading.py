@@ -17,8 +17,8 @@ from tqdm import tqdm
 from utils import data
 from utils.experiments import catalogue
 from utils.lab.runs import one
-from utils.lab.timing import baseline, recorded
-from utils.lab.timing.recorded import AUGMENTED, PLAIN
+from utils.lab.timing import baseline, benchmark
+from utils.lab.timing.benchmark import AUGMENTED, PLAIN
 from utils.pieces import Pieces, prepare
 from utils.recipes import Recipe
 from utils.support import checks, machine
@@ -52,13 +52,13 @@ def ways(recipe: Recipe, images: data.ImageSet, device: torch.device) -> Makers:
         return replace(pieces, train_loader=batches)
 
     return {
-        recorded.TORCHVISION[PLAIN]: torchvision,
-        recorded.TORCHVISION[AUGMENTED]: lambda: torchvision(augmented=True),
-        recorded.ALBUMENTATIONS: lambda: torchs(one_by_one),
-        recorded.TORCH_FLOOR: lambda: loaded(torchs(plain)),
-        recorded.OURS[PLAIN]: lambda: ours(plain),
-        recorded.OURS[AUGMENTED]: lambda: ours(augmented),
-        recorded.FLOOR: lambda: loaded(ours(plain)),
+        benchmark.TORCHVISION[PLAIN]: torchvision,
+        benchmark.TORCHVISION[AUGMENTED]: lambda: torchvision(augmented=True),
+        benchmark.ALBUMENTATIONS: lambda: torchs(one_by_one),
+        benchmark.TORCH_FLOOR: lambda: loaded(torchs(plain)),
+        benchmark.OURS[PLAIN]: lambda: ours(plain),
+        benchmark.OURS[AUGMENTED]: lambda: ours(augmented),
+        benchmark.FLOOR: lambda: loaded(ours(plain)),
     }
 
 

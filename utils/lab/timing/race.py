@@ -17,7 +17,7 @@ from tqdm import tqdm
 from utils import data
 from utils.experiments.speed import SPEED
 from utils.lab.timing import loading, profiler
-from utils.lab.timing.recorded import BASELINE, ENTRANTS, PLAIN, TORCHVISION
+from utils.lab.timing.benchmark import BASELINE, ENTRANTS, PLAIN, TORCHVISION
 from utils.pieces import Pieces, prepare
 from utils.recipes import Recipe
 

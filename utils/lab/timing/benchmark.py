@@ -22,7 +22,7 @@ from utils.support.files import read_json
 from utils.support.paths import ASSETS
 from utils.support.tables import Table
 
-BENCHMARK = ASSETS / "benchmark.json"
+PATH = ASSETS / "benchmark.json"
 
 # Keys of benchmark.json: how digits are loaded, and what training takes without any loading.
 PLAIN, AUGMENTED = "plain", "augmented"
@@ -49,7 +49,7 @@ def race_path(device: str) -> Path:
 
 
 @functools.cache
-def read(path: Path = BENCHMARK, command: str = "bench") -> dict:
+def read(path: Path = PATH, command: str = "bench") -> dict:
     """What ``command`` recorded in ``path``; ``ValueError`` where it cannot be read."""
     try:
         return read_json(path)
