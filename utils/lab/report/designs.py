@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from utils import plot_style, recipes
@@ -175,18 +176,15 @@ def steady() -> str:
     return f"E3: the last five epochs all at 99.40 % or more in {kept} of {len(least)} seeds"
 
 
+# Names that would cover others beside their marks stand above (1) or below them.
+SIDES = {"C1": 1, "C2": 1, "B2": -1, "B3": -1}
+
+
 def size_picture() -> Figure:
     """Accuracy against parameters: every design, its own recipe, the common one, as published."""
     figure, axes = plot_style.figure(height=4.8)
-    common, texts = COMMONS.values(), pd.DataFrame([published(recipe) for recipe in ALL])
-    look = {"ms": 6, "capsize": 3, "alpha": 0.85}
-    ours = look | {"fmt": "o", "color": GREEN, "label": f"common recipe: {pictures.OURS}"}
-    places = _apart(common, 0.985)
-    found = pictures.means(axes, places, common, **ours)
-    for recipe, x, one in zip(common, places, found, strict=True):
-        pictures.label(axes, letters(recipe), x, one.mean, (-6, 5), ha="right", color=GREEN)
-    ours = look | {"fmt": "s", "color": BLUE, "label": f"own recipe: {pictures.OURS}"}
-    pictures.means(axes, _apart(ALL, 1.015), ALL, **ours)
+    _means_by_size(axes)
+    texts = pd.DataFrame([published(recipe) for recipe in ALL])
     theirs = {"label": "published: one run, the test set watched every epoch", "color": RED}
     axes.scatter(texts.parameters, texts.test, marker="x", s=50, lw=2, zorder=3, **theirs)
     # Those within a tenth of a point share a label.
@@ -196,6 +194,24 @@ def size_picture() -> Figure:
     pictures.against_parameters(axes)
     finding = f"Trained alike, in points: {what_size_brings()}"
     return plot_style.title(pictures.legend(figure), finding)
+
+
+def _means_by_size(axes: Axes) -> None:
+    """Our means of every design, under the common recipe and its own, each with its name."""
+    look, common = {"ms": 6, "capsize": 3, "alpha": 0.85}, COMMONS.values()
+    ours = look | {"fmt": "o", "color": GREEN, "label": f"common recipe: {pictures.OURS}"}
+    places = _apart(common, 0.985)
+    found = pictures.means(axes, places, common, **ours)
+    for recipe, x, one in zip(common, places, found, strict=True):
+        pictures.label(axes, letters(recipe), x, one.mean, (-6, 5), ha="right", color=GREEN)
+    ours = look | {"fmt": "s", "color": BLUE, "label": f"own recipe: {pictures.OURS}"}
+    places = _apart(ALL, 1.015)
+    found = pictures.means(axes, places, ALL, **ours)
+    for recipe, x, one in zip(ALL, places, found, strict=True):
+        side = SIDES.get(label(recipe), 0)
+        aside, along = ((0, 8 * side - 4), "center") if side else ((7, -3), "left")
+        top = one.mean + side * one.std
+        pictures.label(axes, label(recipe), x, top, aside, ha=along, color=BLUE)
 
 
 def _apart(recipes: Iterable[Recipe], aside: float) -> list[float]:
