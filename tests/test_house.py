@@ -18,8 +18,9 @@ MODULES = {
 FLOORS = (
     ("utils.support",), ("data, models, schedules, …",), ("utils.selection", "utils.training"),
     ("utils.recipes",), ("utils.pieces", "utils.smoke"), ("utils.experiments",), ("utils.run",),
-    ("utils.pretrained",), ("utils.playground",), ("utils.lab.runs",), ("utils.lab.timing",),
-    ("utils.lab.report",), ("utils.lab.search", "utils.lab.notebooks"), ("utils.lab.__main__",),
+    ("utils.pretrained",), ("utils.playground",), ("utils.lab.around", "utils.lab.git"),
+    ("utils.lab.runs",), ("utils.lab.search", "utils.lab.timing"), ("utils.lab.report",),
+    ("utils.lab.notebooks",), ("utils.lab.__main__",),
 )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from utils import data, models
 from utils.experiments.frontier import FRONTIER
 from utils.history import History
 from utils.lab import search
+from utils.lab.report import trials
 from utils.pieces import Pieces, prepare
 from utils.recipes import Recipe, build_model, difference
 
@@ -71,11 +72,11 @@ def test_a_study_goes_on_where_it_stopped(few, short, tmp_path):
     assert before[1].params == known | {"hardest half": True}
     assert known not in [trial.params for trial in again.trials[1:]]
     assert [trial.number for trial in again.trials] == [0, 1, 2]
-    for trial in search.finished(again):
+    for trial in trials.finished(again):
         assert trial.user_attrs["parameters"] <= LIMIT
         assert set(trial.intermediate_values) == {1, 2}
         assert trial.value == trial.intermediate_values[2]
-    rows = search.table(again).rows
+    rows = trials.table(again).rows
     values = [float(row[1]) for row in rows]
     assert values == sorted(values, reverse=True)
 
@@ -85,7 +86,7 @@ def test_a_trial_that_lags_is_given_up(few, short, tmp_path, monkeypatch):
     found = search.run(LIMIT, 1, 1, few, tmp_path)
     assert found.trials[0].state == optuna.trial.TrialState.PRUNED
     assert set(found.trials[0].intermediate_values) == {1}
-    assert search.finished(found) == [] and search.table(found).rows == []
+    assert trials.finished(found) == [] and trials.table(found).rows == []
 
 
 def test_a_third_split_is_refused(tmp_path):
@@ -113,37 +114,6 @@ def test_it_never_sees_the_test_images(split, digits, short, tmp_path, monkeypat
     test = {image.numpy().tobytes() for image in digits.subset(512, 64).test_images}
     used = [*images.train_images, *images.test_images]
     assert not test & {image.numpy().tobytes() for image in used}
-
-
-@pytest.fixture
-def told(tmp_path):
-    """A study in which the rate decides, and the head is noise."""
-    found = search.study(LIMIT, tmp_path)
-    rate = optuna.distributions.FloatDistribution(0.003, 0.05, log=True)
-    head = optuna.distributions.CategoricalDistribution(["mean", "position"])
-    depth = optuna.distributions.IntDistribution(1, 3)
-    for at in range(24):
-        lr = 0.003 + 0.002 * at
-        found.add_trial(
-            optuna.trial.create_trial(
-                # Like a layout's own settings, "depth" is not in every trial.
-                params={"lr": lr, "head": head.choices[at % 2]} | ({"depth": 2} if at % 2 else {}),
-                distributions={"lr": rate, "head": head} | ({"depth": depth} if at % 2 else {}),
-                value=99 + 10 * lr,
-            )
-        )
-    return found
-
-
-def test_what_decides_tells_more_than_noise(told):
-    shares = search.importances(told)
-    assert sum(shares.values()) == pytest.approx(1) and shares["lr"] > 5 * shares["head"]
-    assert shares.keys() == {"lr", "head"}
-
-
-def test_a_few_trials_tell_nothing(few, short, tmp_path):
-    with pytest.raises(ValueError, match="1 finished trials tell nothing"):
-        search.importances(search.run(LIMIT, 1, 1, few, tmp_path))
 
 
 def test_the_pruner_waits_until_half_the_epochs(tmp_path):
@@ -181,7 +151,7 @@ def test_an_interrupt_ends_the_search_and_keeps_what_is_finished(few, short, tmp
     monkeypatch.setattr(Pieces, "fit", lambda *_, **__: History())
     with pytest.raises(KeyboardInterrupt):
         search.run(LIMIT, 1, 1, few, tmp_path)
-    assert len(search.finished(search.read(LIMIT, tmp_path))) == 1
+    assert len(trials.finished(search.read(LIMIT, tmp_path))) == 1
 
 
 def test_a_killed_first_trial_is_tried_again(few, short, tmp_path):
@@ -216,46 +186,7 @@ def test_looking_at_a_study_leaves_its_file_as_it_is(few, short, tmp_path):
     path = tmp_path / f"{LIMIT}.journal"
     before = path.read_bytes()
     found = search.read(LIMIT, tmp_path)
-    assert len(search.table(found).rows) == len(search.finished(found)) > 0
+    assert len(trials.table(found).rows) == len(trials.finished(found)) > 0
     assert path.read_bytes() == before
     with pytest.raises(ValueError, match=r"no study 3000\.journal: python -m utils"):
         search.read(3000, tmp_path)
-
-
-def test_the_overview_has_a_row_for_each_study_and_counts_no_killed_trial(tmp_path):
-    found = search.study(LIMIT, tmp_path)
-    search.study(LIMIT, tmp_path, split=2)
-    search._begin(found, LIMIT)
-    for value in (99.1, 99.3):
-        trial = found.ask()
-        stages = search.proposed(trial, LIMIT).stages
-        trial.set_user_attr("stages", stages)
-        found.tell(trial, value)
-    found.ask()  # and killed
-    table = search.overview([LIMIT], tmp_path)
-    assert table.rows == [
-        ["8,000", 1, 2, 0, "99.10", "99.30", f"`{stages}`"],
-        ["8,000", 2, 0, 0, "nan", "nan", ""],
-    ]
-
-
-def test_the_picture_shows_what_tells_most(told):
-    figure = search.picture(told, panels=1)
-    assert figure.axes[0].get_title().startswith("lr (") and figure.axes[0].get_xscale() == "log"
-    assert (
-        "24 networks" in figure.get_suptitle() and "24 trained to the end" in figure.get_suptitle()
-    )
-    assert "lr sets the best 5 apart most" in figure.get_suptitle()
-
-
-@pytest.mark.parametrize(
-    "path", sorted(search.FOLDER.rglob("*.journal")), ids=lambda path: path.stem
-)
-def test_a_committed_study_keeps_within_its_limit_and_can_be_drawn(path):
-    limit, _, split = path.stem.partition("-split-")
-    found = search.read(int(limit), path.parent, int(split or 1))
-    whole = search.finished(found)
-    assert all(trial.user_attrs["parameters"] <= int(limit) for trial in whole)
-    assert all(max(trial.intermediate_values) == search.EPOCHS for trial in whole)
-    if len(whole) >= 2 * search.BEST:  # a study may be under way
-        assert search.picture(found).axes

@@ -205,8 +205,9 @@ def record(name):
 def search(limit, trials, split):
     """Look for the most accurate network of a size, on validation: search 8000."""
     from utils.lab import search
+    from utils.lab.report import trials as found
 
-    print(search.table(search.run(limit, trials, split)))
+    print(found.table(search.run(limit, trials, split)))
 
 
 def weights(recipes):
