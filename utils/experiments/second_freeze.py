@@ -30,6 +30,7 @@ _BEST = {
         "lr": 0.0577,
         "ema": 0.995,
         "label_smoothing": 0.05,
+        "epochs": 19,
     },
 }
 
