@@ -22,6 +22,7 @@ from utils.lab.report import choices, label_errors, paired, pictures
 from utils.lab.report.intervals import (
     CLAIM,
     Difference,
+    Estimate,
     claim,
     estimate,
     mean_std,
@@ -220,10 +221,7 @@ def panel(axes: Axes) -> None:
     look = {"fmt": "s-", "ms": 7, "capsize": 4, "lw": 1.4, "zorder": 3, "color": BLUE}
     sizes = [parameters(recipe) for recipe in NETWORKS]
     ours = pictures.means(axes, sizes, NETWORKS, label=f"ours: {pictures.OURS}", **look)
-    for size, following, one in zip(sizes, [*sizes[1:], math.inf], ours, strict=True):
-        right, side = (0, "center") if following > CROWDED * size else (6, "right")
-        top = one.mean + one.std
-        pictures.label(axes, f"{one.mean:.2f}", size, top, (right, 5), ha=side, color=BLUE)
+    _figures(axes, sizes, ours)
     if first := [recipe for recipe in FRONTIER.values() if recipe not in NETWORKS]:
         look = {"fmt": "o", "ms": 5, "capsize": 2, "lw": 1, "color": SKY}
         sizes = [parameters(recipe) for recipe in first]
@@ -239,6 +237,18 @@ def panel(axes: Axes) -> None:
         look = {"marker": marker, "color": color, "s": 55, "lw": 1.8, "label": label}
         axes.scatter(found.parameters, found.accuracy, **look)
     pictures.against_parameters(axes)
+
+
+def _figures(axes: Axes, sizes: list[int], ours: list[Estimate]) -> None:
+    """Each mean's figure: above it, or below where the line dips and others' marks stand above."""
+    following = [*sizes[1:], math.inf]
+    heights = [-math.inf, *(one.mean for one in ours), -math.inf]
+    sides = zip(heights, heights[2:], strict=False)
+    for size, after, one, beside in zip(sizes, following, ours, sides, strict=True):
+        right, side = (0, "center") if after > CROWDED * size else (6, "right")
+        dips = one.mean < min(beside)
+        end, up = (one.mean - one.std, -13) if dips else (one.mean + one.std, 5)
+        pictures.label(axes, f"{one.mean:.2f}", size, end, (right, up), ha=side, color=BLUE)
 
 
 def smallest() -> Recipe | None:
