@@ -10,4 +10,4 @@ from utils.support import paths
 def git(*arguments: str) -> subprocess.CompletedProcess[str]:
     """The ended command, its output as text; ``OSError`` where there is no git."""
     command = ["git", "-C", str(paths.ROOT), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
+    return subprocess.run(command, capture_output=True, encoding="utf-8")

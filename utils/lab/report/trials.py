@@ -38,6 +38,11 @@ def finished(found: optuna.Study) -> list[FrozenTrial]:
     return sorted(whole, key=lambda trial: (-trial.value, trial.number))
 
 
+def given_up(found: optuna.Study) -> int:
+    """How many trials lagged behind the others and were ended."""
+    return len(found.get_trials(deepcopy=False, states=[TrialState.PRUNED]))
+
+
 def table(found: optuna.Study, top: int = 10) -> Table:
     """The best trials and what they are."""
     best = finished(found)[:top]
@@ -66,14 +71,14 @@ def overview(limits: Iterable[int], folder: Path = search.FOLDER) -> Table:
         if split > 1 and not search.journal(limit, folder, split).exists():
             continue  # only some were repeated
         found = search.read(limit, folder, split)
-        trained, given_up = finished(found), len(found.get_trials(False, [TrialState.PRUNED]))
+        trained, lagged = finished(found), given_up(found)
         best = [
             max((t.value for t in trained if t.params["hardest half"] == half), default=math.nan)
             for half in (False, True)
         ]
         stages = f"`{trained[0].user_attrs['stages']}`" if trained else ""
-        n = len(trained) + given_up
-        rows.append([f"{limit:,}", split, n, given_up, *map("{:.2f}".format, best), stages])
+        n = len(trained) + lagged
+        rows.append([f"{limit:,}", split, n, lagged, *map("{:.2f}".format, best), stages])
     columns = ["parameters at most", "split", "trials", "given up half way"]
     columns += ["best: all digits", "best: the hard half", "network of the best"]
     return Table(columns, rows)
@@ -95,7 +100,7 @@ def picture(found: optuna.Study, panels: int = 6) -> Figure:
     for axes in grid.flat[len(chosen) :]:
         axes.axis("off")
     figure.supylabel("validation accuracy in %", fontsize=10)
-    tried = len(found.get_trials(deepcopy=False, states=[TrialState.PRUNED])) + len(trials)
+    tried = given_up(found) + len(trials)
     finding = f"{tried} networks of one size tried, {len(trials)} trained to the end: "
     finding += f"{chosen[0]} sets the best {_best(len(trials))} apart most"
     return plot_style.title(figure, finding)
