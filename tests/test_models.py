@@ -274,6 +274,20 @@ def test_the_published_number_of_parameters(network, parameters):
     assert f"Total params: {parameters:,}" in models.summary(network())
 
 
+def test_what_is_frozen_is_counted_apart():
+    model = regularized()
+    model[0].requires_grad_(False)
+    frozen = model[0].weight.numel()
+    counts = ("Total", 9436), ("Trainable", 9436 - frozen), ("Non-trainable", frozen)
+    said = models.summary(model)
+    assert all(f"\n{what} params: {n:,}" in said for what, n in counts)
+
+
+def test_an_unknown_word_in_an_order_is_named():
+    with pytest.raises(ValueError, match=r"no layer is called 'rleu'; did you mean 'relu'\?"):
+        layers.following(8, order="norm rleu drop", batch_norm=True, dropout=0.1)
+
+
 def test_a_summary_changes_neither_the_model_nor_the_random_stream():
     model = regularized().train()
     before = {name: value.clone() for name, value in model.state_dict().items()}

@@ -7,6 +7,7 @@ import pytest
 from torch import nn
 
 from utils import data, models, playground, pretrained
+from utils.deskewing import deskewed
 from utils.experiments.steps import SKELETON
 from utils.run import Run
 
@@ -44,6 +45,19 @@ def test_a_name_cannot_end_the_script_early(network, tmp_path):
 def test_a_pretrained_network_says_that_it_wants_upright_digits():
     described = playground.describe_named("2k", pretrained.load("frontier_2k"))
     assert described["upright"] is True
+
+
+def test_a_run_on_upright_digits_wants_them(digits):
+    few = digits.subset(20, 20)
+    wanted = [
+        playground.describe_named("mine", Run(recipe, images, device="cpu"))["upright"]
+        for recipe, images in (
+            (SKELETON, few),
+            (SKELETON, deskewed(few)),
+            (SKELETON.variant(deskew=True), few),
+        )
+    ]
+    assert wanted == [False, True, True]
 
 
 class Odd(nn.Sequential):

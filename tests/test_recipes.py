@@ -67,6 +67,7 @@ def test_a_variant_is_named_and_titled_by_what_it_changes():
     assert other.variant(lr=0.1).name == "01_skeleton_variant"
     own = SKELETON.variant("mine", "Mine", dropout=0.1)
     assert (own.name, own.title) == ("mine", "Mine") and own.settings() == other.settings()
+    assert SKELETON.variant(name="mine", title="Mine", dropout=0.1) == own
 
 
 def test_changes_read_as_a_person_would_write_them():

@@ -7,7 +7,7 @@ from torch import nn
 from torch.optim.lr_scheduler import LambdaLR, OneCycleLR
 
 from utils import deskewing, loaders, training, warping
-from utils.experiments.speed import SPEEDRUN
+from utils.experiments.speed import FASTEST, SPEEDRUN
 from utils.experiments.steps import AUGMENTATION, LR_SCHEDULE, REGULARIZATION, SKELETON
 from utils.experiments.studies import STOCK_ENGINE
 from utils.pieces import prepare
@@ -235,6 +235,14 @@ def test_compare_takes_pieces_for_the_second(few):
         compare(SHORT, SHORT, few, seeds=1)
 
 
+@pytest.mark.parametrize("setting", [{"standardize": True}, {"whitened": True}, {"levels": 7}])
+def test_a_network_does_not_take_the_place_of_one_with_more_in_it(few, setting):
+    (name,) = setting
+    recipe = FASTEST.variant(**{"whitened": False, "epochs": 2} | setting)
+    with pytest.raises(ValueError, match=rf"and {name} would be lost .* recipe\.variant\({name}="):
+        Run(recipe, few, model=net, device="cpu")
+
+
 def test_each_seed_of_compare_draws_the_weights_of_a_network(few, monkeypatch):
     starts, original = [], Run.fit
     monkeypatch.setattr(
@@ -265,6 +273,19 @@ def test_an_interrupt_ends_compare_at_once_and_keeps_the_finished_seeds(few, mon
     monkeypatch.setattr(Run, "fit", third_is_interrupted)
     table = compare(SHORT, SHORT.variant(dropout=0.5), few, seeds=3, device="cpu", verbose=False)
     assert trained == [0, 0, 1] and [row[0] for row in table.rows] == [0]
+
+
+def test_an_interrupt_while_a_run_is_prepared_keeps_the_finished_seeds(few, monkeypatch):
+    original = Run.__init__
+
+    def interrupted(run, recipe, images, seed=0, **options):
+        if seed == 1:
+            raise KeyboardInterrupt
+        original(run, recipe, images, seed, **options)
+
+    monkeypatch.setattr(Run, "__init__", interrupted)
+    table = compare(SHORT, SHORT.variant(dropout=0.5), few, seeds=3, device="cpu", verbose=False)
+    assert [row[0] for row in table.rows] == [0]
 
 
 def test_half_a_run_is_none_for_whoever_needs_a_whole_one(few):

@@ -37,18 +37,18 @@ def corruptions(digits: ImageSet, seed: int = 0) -> Figure:
     return plot_style.title(figure, finding, digits.name)
 
 
-def severities(digits: ImageSet, digit: int = 3, seed: int = 0) -> Figure:
+def severities(digits: ImageSet, digit: int = 3) -> Figure:
     """One test digit at every value of each of ``SEVERITIES``, and other people's below.
 
     Raises ``ValueError`` where the test half has none of ``digit``.
     """
-    checks.whole(0, digit=digit, seed=seed)
+    checks.whole(0, digit=digit)
     one = _firsts(digits, [digit])
     columns = 1 + max(len(family.values) for family in SEVERITIES.values())
     figure, axes = plot_style.figure(len(SEVERITIES) + 1, columns, height=6.6)
     for line, (name, family) in zip(axes, SEVERITIES.items(), strict=False):
         values = sorted((*family.values, family.clean))
-        made = [at_severity(one, name, value, seed).test_images[0] for value in values]
+        made = [at_severity(one, name, value).test_images[0] for value in values]
         _row(line, f"{name}\n({family.unit})", made, [f"{value:g}" for value in values])
     theirs = uci_digits(digits)
     places = (theirs.test_labels == digit).nonzero().squeeze(1)[:columns]

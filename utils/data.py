@@ -43,7 +43,7 @@ class ImageSet:
     """Training and test images with their labels, and the set's name.
 
     ``name`` is ``"MNIST"`` only where all four files have MNIST's checksums.
-    ``md5`` is one checksum over both halves, recorded with every result.
+    ``md5`` is one checksum over the files that it came from, recorded with every result.
     ``deskewed`` says that the digits are set upright (``utils.deskewing``); ``judge`` is what a log
     calls the test half.
     Raises ``ValueError`` where images or labels are not what the module's first lines say.

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from utils.support import checks
+from utils.support.lookup import look_up
 
 ACTIVATIONS = {"relu": nn.ReLU, "silu": nn.SiLU, "gelu": nn.GELU}
 
@@ -86,18 +87,17 @@ def block(
 def following(channels: int, *, order: str, batch_norm: bool, dropout: float) -> list:
     """What follows a convolution: "pool", "norm", "drop" and an activation's name, in any order.
 
-    Norm and drop only where they are on.
+    Norm and drop only where they are on. Raises ``ValueError`` for any other word.
     """
+    others = {
+        "pool": lambda: [nn.MaxPool2d(2)],
+        "norm": lambda: [nn.BatchNorm2d(channels)] if batch_norm else [],
+        "drop": lambda: drop(dropout),
+    }
     layers = []
     for what in order.split():
-        if what == "pool":
-            layers.append(nn.MaxPool2d(2))
-        if what in ACTIVATIONS:
-            layers.append(ACTIVATIONS[what]())
-        if what == "norm" and batch_norm:
-            layers.append(nn.BatchNorm2d(channels))
-        if what == "drop":
-            layers += drop(dropout)
+        make = look_up("layer", what, ACTIVATIONS | others)
+        layers += [make()] if what in ACTIVATIONS else make()
     return layers
 
 

@@ -97,7 +97,7 @@ def summary(model: nn.Module) -> str:
 
     Made from a copy on the CPU, since torchsummary runs the model forward, which would move its
     batch-norm statistics and the random stream. It counts weights that are
-    applied twice as two; the total printed here counts them once.
+    applied twice as two; the totals printed here count them once.
     """
     import torchsummary
 
@@ -105,7 +105,10 @@ def summary(model: nn.Module) -> str:
     printed = io.StringIO()
     with seeded(0), contextlib.redirect_stdout(printed):
         torchsummary.summary(clone, (1, 28, 28), device="cpu")
-    counted = f"{count_parameters(model):,}"
+    total, trained = sum(p.numel() for p in model.parameters()), count_parameters(model)
+    counts = {"Total": total, "Trainable": trained, "Non-trainable": total - trained}
     return re.sub(
-        r"(?m)^((?:Total|Trainable) params: )[\d,]+$", rf"\g<1>{counted}", printed.getvalue()
+        rf"(?m)^({'|'.join(counts)}) params: [\d,]+$",
+        lambda line: f"{line[1]} params: {counts[line[1]]:,}",
+        printed.getvalue(),
     ).rstrip()

@@ -21,6 +21,7 @@ from utils.selection import SelectingLoader
 from utils.support.seeds import seeded, spawned
 
 EVALUATION_BATCH = 1000
+IN_THE_NETWORK = ("standardize", "levels", "whitened")  # settings that a recipe builds into it
 
 
 @dataclass
@@ -119,6 +120,12 @@ def _make_model(
 
             whiten(model, images.train_images)
         return model
+    if lost := {name: value for name in IN_THE_NETWORK if (value := getattr(recipe, name))}:
+        off = ", ".join(f"{name}={type(value)()}" for name, value in lost.items())
+        raise ValueError(
+            f"model= takes the place of the recipe's network, and {', '.join(lost)} would be lost "
+            f"with it: build it into yours, and hand over recipe.variant({off})"
+        )
     if isinstance(own, nn.Module):
         return copy.deepcopy(own)  # so that every fit starts from its weights
     with seeded(seed):

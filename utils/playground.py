@@ -73,7 +73,7 @@ def describe_named(name: str, source: Source, **options) -> dict:
     """A network as the page holds it: its ``name``, ``upright`` and ``describe``'s content."""
     upright = False
     if isinstance(source, Run):
-        source, upright = source.network, source.recipe.deskew
+        source, upright = source.network, source.recipe.deskew or source.images.deskewed
     elif isinstance(source, FromPixels):
         source, upright = source.network, source.deskew
     if not isinstance(source, nn.Module):
@@ -83,9 +83,12 @@ def describe_named(name: str, source: Source, **options) -> dict:
     return {"name": str(name), "upright": upright, **describe(source, **options)}
 
 
-def page(networks: list[dict]) -> str:
-    """The whole page as HTML; ``networks`` as ``describe_named`` makes them."""
-    data = _data(networks) | {"samples": json.loads(read("samples.json"))}
+def page(networks: list[dict], samples: list[dict] | None = None) -> str:
+    """The whole page as HTML; ``networks`` as ``describe_named`` makes them.
+
+    ``samples`` are digits to begin with, by default those of samples.json.
+    """
+    data = _data(networks) | {"samples": samples or json.loads(read("samples.json"))}
     # "<" would end the script early if a name held "</script>".
     text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
     parts = {"style": read("style.css"), "script": script(SCRIPTS), "data": text}

@@ -16,7 +16,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor, nn
 
-from utils import plot_style, receptive_field
+from utils import models, plot_style, receptive_field
 from utils.history import History, Mistakes
 from utils.plot_style import BLUE, GREY, ORANGE, RED
 from utils.support import checks
@@ -242,7 +242,7 @@ def network(model: nn.Module) -> Figure:
         axes.text(x, -22.5, f"RF {field}", ha="center", va="top", fontsize=8.5, color=GREY)
     axes.set(xlim=(-0.6, len(bars) - 0.4), ylim=(-26, 18.5))
     axes.axis("off")
-    parameters, field = sum(p.numel() for p in model.parameters()), rows[-1].r_out
+    parameters, field = models.count_parameters(model), rows[-1].r_out
     finding = f"{parameters:,} parameters; one output sees {field} × {field} pixels"
     return plot_style.title(figure, f"{finding} (channels × side²; RF: receptive field)")
 

@@ -13,6 +13,7 @@ from dataclasses import astuple, dataclass, fields
 import torch
 from torch import Tensor, nn
 
+from utils.support import checks
 from utils.support.tables import Table
 
 SPATIAL = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)
@@ -36,13 +37,13 @@ class Row:
     r_out: int
 
 
-def rows(model: nn.Module, side: int = 28, channels: int = 1) -> list[Row]:
+def rows(model: nn.Module, side: int = 28) -> list[Row]:
     """The arithmetic for each convolution and pooling layer of ``model``, in order.
 
     ``model`` must apply its layers one after the other. A pool that leaves one pixel has no
     neighbour to step to, so its stride counts as 1, as in the published table.
     """
-    table, n, ch, j, r = [], side, channels, 1, 1
+    table, n, ch, j, r = [], side, 1, 1, 1
     for _, layer in model.named_modules(remove_duplicate=False):  # shared weights act twice
         if not isinstance(layer, SPATIAL):
             if hasattr(layer, "kernel_size") or isinstance(layer, nn.Upsample):
@@ -95,11 +96,11 @@ def final(model: nn.Module) -> int:
     return rows(model)[-1].r_out
 
 
-def measured(model: nn.Module, side: int = 28, samples: int = 64) -> list[int]:
+def measured(model: nn.Module) -> list[int]:
     """Each spatial layer's receptive field as the gradient shows it, in the order of ``rows``.
 
     The side of the smallest square of input pixels that holds every non-zero gradient of the
-    middle output pixel, over ``samples`` random images: several, since a max-pool passes only
+    middle output pixel, over 64 random images: several, since a max-pool passes only
     the largest value's gradient and a ReLU only a positive one's. Runs on a copy in evaluation
     mode. Padding can cut a field off at the image's edge, where arithmetic does not.
     """
@@ -109,7 +110,7 @@ def measured(model: nn.Module, side: int = 28, samples: int = 64) -> list[int]:
         if isinstance(layer, SPATIAL):
             layer.register_forward_hook(lambda _, __, output: maps.append(output))
     generator = torch.Generator().manual_seed(0)
-    x = torch.randn(samples, 1, side, side, generator=generator, requires_grad=True)
+    x = torch.randn(64, 1, checks.SIDE, checks.SIDE, generator=generator, requires_grad=True)
     clone(x)
     return [_extent(activations, x) for activations in maps]
 

@@ -139,7 +139,7 @@ class Recipe:
         """The optimizer steps of a run on ``n`` training images."""
         return sum(-(-images // self.batch_size) for images in self.images(n))
 
-    def variant(self, name: str = "", title: str = "", /, **changes) -> Recipe:
+    def variant(self, name: str = "", title: str = "", **changes) -> Recipe:
         """This recipe with ``changes`` and nothing else, by default titled by what they are."""
         changed = dataclasses.replace(self, **changes)
         words = in_words(difference(self, changed)) or "no change"

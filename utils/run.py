@@ -6,6 +6,7 @@ and ``optimizer``. ``compare`` says whether a change is an improvement, on a val
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Callable
 from statistics import mean, stdev
@@ -165,28 +166,29 @@ def compare(
     if isinstance(network := own.get("model"), nn.Module):
         own["model"] = lambda: _drawn_anew(network)
     pairs: list[list[float]] = []
-    for seed in range(seeds):
-        runs = [
-            Run(recipe, split, seed, device=device),
-            Run(other, split, seed, device=device, **own),
-        ]
-        pair = []
-        for run in runs:
-            history = run.fit(verbose=False)
-            if len(history) < run.recipe.epochs:
-                break
-            pair.append(history.test_accuracy[-1])
-        if len(pair) < 2:  # interrupted
-            break
-        pairs.append(pair)
-        if verbose:
-            before, after = pairs[-1]
-            print(f"seed {seed}: {before:.2f} and {after:.2f}, {after - before:+.2f}", flush=True)
+    with contextlib.suppress(KeyboardInterrupt):
+        for seed in range(seeds):
+            runs = [
+                Run(recipe, split, seed, device=device),
+                Run(other, split, seed, device=device, **own),
+            ]
+            pairs.append([_last_of(run) for run in runs])
+            if verbose:
+                a, b = pairs[-1]
+                print(f"seed {seed}: {a:.2f} and {b:.2f}, {b - a:+.2f}", flush=True)
     rows = [[seed, f"{a:.2f}", f"{b:.2f}", f"{b - a:+.2f}"] for seed, (a, b) in enumerate(pairs)]
     if len(pairs) > 1:
         means = [f"{mean(side):.2f}" for side in zip(*pairs, strict=True)]
         rows.append(["mean", *means, _interval([b - a for a, b in pairs])])
     return Table(["seed", recipe.title, title, "difference in points"], rows)
+
+
+def _last_of(run: Run) -> float:
+    """The last accuracy of a run; ``KeyboardInterrupt`` where it was interrupted, as ``fit`` is."""
+    history = run.fit(verbose=False)
+    if len(history) < run.recipe.epochs:
+        raise KeyboardInterrupt
+    return history.test_accuracy[-1]
 
 
 def _drawn_anew(network: nn.Module) -> nn.Module:

@@ -13,10 +13,12 @@ import torch
 
 from utils import data
 from utils.experiments import catalogue
+from utils.experiments.frontier import FRONTIER
 from utils.experiments.recorded import path_of
+from utils.experiments.second_freeze import SECOND
 from utils.experiments.steps import SKELETON
 from utils.lab import __main__ as command
-from utils.lab.report import status
+from utils.lab.report import paired, status
 from utils.lab.report.intervals import paired_difference
 from utils.lab.runs import beyond, job, results, weights
 from utils.lab.timing import before, benchmark, loading, race
@@ -168,8 +170,15 @@ def test_show_and_compare_are_what_the_recorded_runs_say(capsys):
     assert "batch_norm: no → yes" in out
 
 
-def test_a_comparison_without_shared_seeds_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="share 0 recorded seeds"):
+def test_recipes_without_a_seed_in_common_are_compared_as_the_tables_do():
+    before, after = FRONTIER[2000], SECOND[2000]
+    said = status.compare(before.name, after.name)
+    assert "No seed in common." in said and "Welch's" in said and "5 and 20 seeds." in said
+    assert f"minus {before.name}: {paired.gap(before, after)} points" in said
+
+
+def test_a_comparison_without_recorded_seeds_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"01_skeleton has 0 recorded seeds.* run 01_skeleton"):
         status.compare("01_skeleton", "02_regularization", tmp_path)
 
 

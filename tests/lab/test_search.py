@@ -89,6 +89,11 @@ def test_a_trial_that_lags_is_given_up(few, short, tmp_path, monkeypatch):
     assert trials.finished(found) == [] and trials.table(found).rows == []
 
 
+def test_a_study_that_decided_a_frozen_recipe_is_closed(few, monkeypatch):
+    with pytest.raises(ValueError, match=r"8000\.journal decided second_8000, which is frozen"):
+        search.run(8000, 1, 1, few)
+
+
 def test_a_third_split_is_refused(tmp_path):
     with pytest.raises(ValueError, match="split=3 is neither 1, to choose on, nor 2"):
         search.run(LIMIT, 1, 3, folder=tmp_path)

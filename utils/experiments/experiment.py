@@ -72,3 +72,8 @@ class Experiment:
     @property
     def name(self) -> str:
         return self.recipe.name
+
+    @property
+    def asked(self) -> range:
+        """The seeds that tables report."""
+        return range(self.first, self.first + self.seeds)

@@ -77,14 +77,14 @@ def seeds_of(recipe: Recipe, folder: Path = FOLDER) -> dict[int, Path]:
     return dict(sorted(found.items()))
 
 
-def beside(recipe: Recipe, folder: Path = FOLDER) -> dict[str, dict[str, str]]:
+def beside(recipe: Recipe) -> dict[str, dict[str, str]]:
     """What is known of ``recipe``, a column each: of its recorded seeds, and as published.
 
     ``{column: {row: cell}}`` with the rows of ``Run.beside_recorded``; empty where nothing is
     known.
     """
     columns = {}
-    runs = [read_sealed(path) for path in seeds_of(recipe, folder).values()]
+    runs = [read_sealed(path) for path in seeds_of(recipe).values()]
     runs = [run for run in runs if settings_hash(run["recipe"]) == recipe_hash(recipe)]
     if len(runs) > 1:
         cells = {}

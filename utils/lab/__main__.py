@@ -241,7 +241,7 @@ def notebooks(names, jobs, in_place):
 
 COMMANDS = {
     run: "names --seeds --folder --smoke --jobs --cluster --device --threads",
-    choose: "name --try --seeds --split --jobs --cluster --device --threads",
+    choose: "name --try --seeds --split --jobs --cluster",
     freeze: "name",
     list_: "",
     show: "name",

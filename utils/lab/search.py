@@ -23,7 +23,7 @@ from optuna.trial import Trial, TrialState
 
 from utils import data, models, training
 from utils.experiments.frontier import FRONTIER
-from utils.lab.runs import results
+from utils.lab.runs import protocol, results
 from utils.lab.runs.job import images_of
 from utils.lab.runs.validation import IMAGES, SPLITS, check_split
 from utils.pieces import prepare
@@ -101,7 +101,8 @@ def read(limit: int, folder: Path = FOLDER, split: int = 1) -> optuna.Study:
     """The study of one limit, to look at; ``ValueError`` where there is none."""
     path = journal(limit, folder, split)
     if not path.exists():
-        raise ValueError(f"there is no study {path.name}: python -m utils.lab search {limit}")
+        remedy = f"python -m utils.lab search {limit} --split {split}"
+        raise ValueError(f"there is no study {path.name}: {remedy}")
     return optuna.load_study(study_name=f"up to {limit}", storage=_storage(path))
 
 
@@ -162,8 +163,15 @@ def run(
     images: data.ImageSet | None = None,
     folder: Path = FOLDER,
 ) -> optuna.Study:
-    """Add ``trials`` to the study of ``limit``, on one thread; return the study."""
+    """Add ``trials`` to the study of ``limit``, on one thread; return the study.
+
+    Raises ``ValueError`` for a study that decided a frozen recipe: that is closed.
+    """
     checks.whole(1, trials=trials)
+    if names := protocol.decided(path := journal(limit, folder, split)):
+        raise ValueError(
+            f"{path.name} decided {', '.join(names)}, which is frozen: search with another limit"
+        )
     found = study(limit, folder, split)
     _begin(found, limit)
     images = images_of(IMAGES[split]) if images is None else images

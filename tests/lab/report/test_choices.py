@@ -36,6 +36,8 @@ def recorded(monkeypatch, tmp_path):
             "data_md5": data.MNIST_SUM,
             "history": history,
             "finished": "2026-11-20T10:00:00+00:00",
+            "device": "cpu",
+            "threads": 1,
         }
         stem = f"{recipe_hash(candidate)}{'-split-2' if split == 2 else ''}-seed-{seed}"
         path = tmp_path / "short" / f"{stem}.json"
@@ -109,6 +111,8 @@ def test_stray_files_are_no_candidates(recorded):
         ({"data": "MNIST"}, "holds .*'MNIST', .* expected .*'MNIST validation'"),
         ({"seed": 7}, "holds .*-seed-7"),
         ({"data_md5": "0"}, "Move it to another folder"),
+        ({"device": "cuda"}, "holds .*'cuda', 1, .* expected .*'cpu', 1"),
+        ({"threads": 8}, "holds .*'cpu', 8, .* expected .*'cpu', 1"),
     ],
 )
 def test_a_file_that_is_no_validation_run_enters_no_table(recorded, edit, message):

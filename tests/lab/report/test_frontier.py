@@ -42,7 +42,7 @@ def test_the_smallest_that_is_enough_is_the_smallest(sized, monkeypatch):
     size = f"{parameters(FRONTIER[8000]):,}"
     claim = f"of 6 sizes shown to average 99.40 %: {size} parameters (5 seeds, p < 0.001); "
     assert claim in frontier.finding()
-    assert columns(frontier.sizes())["at least 99.40"][2:4] == [
+    assert columns(frontier.sizes())["at least 99.40, at 1 %"][2:4] == [
         "not shown (p = 0.12)",
         "yes (p < 0.001)",
     ]
@@ -105,8 +105,9 @@ def test_an_ablation_compares_the_seeds_of_both(monkeypatch):
         "ema: none → 0.9": {5: 99.9},  # nor this
     }
     found = pd.DataFrame(
-        [(change, *run) for change, by_seed in tried.items() for run in by_seed.items()],
-        columns=["tried", "seed", "accuracy"],
+        [(change, *run, 1) for change, by_seed in tried.items() for run in by_seed.items()]
+        + [(AS_CHOSEN, 0, 90.0, 2)],  # the other split has no part in it
+        columns=["tried", "seed", "accuracy", "split"],
     )
     monkeypatch.setattr(choices, "frame", lambda names: found)
     assert frontier.ablation().rows == [

@@ -1,6 +1,7 @@
 """Evidence before the test set: a freeze is refused too late or too early, and so is a run."""
 
 import json
+import shutil
 import subprocess
 
 import pytest
@@ -49,13 +50,12 @@ def choose(tmp_path, recipe=NEW, splits=("", "-split-2")):
 
 def test_a_recipe_is_frozen_on_committed_evidence_alone(repository, tmp_path):
     experiment = catalogue.get("new")
-    with pytest.raises(
-        protocol.NotFrozen, match=r"no validation run of new as it is: .*choose new"
-    ):
-        protocol.freeze(experiment)
-    choose(tmp_path, splits=[""])
-    with pytest.raises(protocol.NotFrozen, match=r"not confirmed on the second split: .*split 2"):
-        protocol.freeze(experiment)
+    for present, missing in ((), 1), (["-split-2"], 1), ([""], 2):
+        shutil.rmtree(tmp_path / "choices", ignore_errors=True)
+        choose(tmp_path, splits=present)
+        words = rf"as it is on split {missing}: .*choose new --split {missing}"
+        with pytest.raises(protocol.NotFrozen, match=words):
+            protocol.freeze(experiment)
     choose(tmp_path)
     with pytest.raises(protocol.NotFrozen, match=r"commit choices/new/.*-seed-0\.json, .* first"):
         protocol.freeze(experiment)
@@ -84,7 +84,27 @@ def test_a_freeze_lists_what_else_decided_it(repository, tmp_path, monkeypatch):
     commit = repository()
     assert protocol.missing(NEW, commit) == ""
     others[1].write_text("a later trial", encoding="utf-8")
-    assert "lacks new.journal" in protocol.missing(NEW, commit)
+    assert f"new.journal: not in commit {commit}, or changed" in protocol.missing(NEW, commit)
+    assert protocol.decided(others[1]) == ["new"] and protocol.decided(path) == []
+
+
+@pytest.mark.parametrize("name", ["gone.journal", "empty"])
+def test_evidence_that_is_not_there_is_named(repository, tmp_path, name):
+    choose(tmp_path)
+    (tmp_path / "empty").mkdir()
+    repository()
+    with pytest.raises(protocol.NotFrozen, match=f"{name} is missing, or a folder without runs"):
+        protocol.freeze(Experiment(NEW, evidence=(name,)))
+
+
+def test_a_test_run_needs_the_code_of_a_commit(repository, tmp_path):
+    code = tmp_path / "utils" / "a.py"
+    code.parent.mkdir()
+    code.write_text("1", encoding="utf-8")
+    with pytest.raises(protocol.NotFrozen, match="files under utils/ differ from the last commit"):
+        protocol.check_frozen([SKELETON])
+    repository()
+    protocol.check_frozen([SKELETON])
 
 
 def test_a_test_run_needs_a_commit_with_the_freeze_and_its_evidence(repository, tmp_path):
@@ -162,7 +182,10 @@ def test_one_run_filed_as_two_is_refused(two):
 
 def test_a_commit_that_does_not_exist_is_refused(two):
     two[1]["git_commit"] = "0123456789ab"
-    assert seals.audit() == ["01_skeleton seed 1: its commit 0123456789ab is not in the history"]
+    assert seals.audit() == [
+        "01_skeleton seed 1: its commit 0123456789ab is not in the history: commit that code, "
+        "repeat it"
+    ]
 
 
 def test_where_no_commit_is_known_nothing_is_said_of_them(two, monkeypatch):

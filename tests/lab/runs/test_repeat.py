@@ -27,6 +27,12 @@ def test_the_week_draws_one_recorded_run(monkeypatch):
     assert seed in results.recorded(recipe) and recipe.name in catalogue.EXPERIMENTS
 
 
+def test_a_recipe_without_runs_is_not_drawn(monkeypatch):
+    monkeypatch.setattr(repeat.catalogue, "reported", lambda: ["bytes_3k_3", "01_skeleton"])
+    monkeypatch.setattr(repeat.random.Random, "choice", lambda draw, known: known[0])
+    assert repeat.drawn() == (SKELETON, 0)
+
+
 def test_a_run_can_be_named_and_an_unrecorded_seed_is_refused():
     assert repeat.drawn("01_skeleton", 3) == (SKELETON, 3)
     with pytest.raises(ValueError, match="01_skeleton has no recorded seed 99: choose one of"):

@@ -56,7 +56,7 @@ def over_seeds(values: Sequence[float], digits: int = 2) -> str:
 
 
 def by_corruption(recipes: Iterable[Recipe] = STEPS) -> Table:
-    """Accuracy in per cent on every set, a column a recipe: mean ± std over seeds."""
+    """Per cent on every set, a column a recipe: mean ± standard deviation over seeds."""
     found = accuracies(recipes)
     rows = [
         [name, *(over_seeds(table[sets].mean(axis=1)) for table in found.values())]

@@ -108,6 +108,6 @@ def reliability_picture(recipes: Sequence[Recipe] = STEPS) -> Figure:
         below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.16)}
         cell.legend(title="calibration error in %", frameon=False, fontsize=8.5, **below)
     axes[0].set_ylabel("answers that are right in %")
-    finding = "Below the dashed line a network is surer than it is right, most of all"
+    finding = "Below the dashed line a network is surer than it is right; the furthest from it is"
     finding += f"\n{worst[1]}, by {worst[0]:.0f} points (bins of 20 or more)"
     return plot_style.title(figure, finding)

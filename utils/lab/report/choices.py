@@ -16,7 +16,7 @@ from utils.experiments import catalogue
 from utils.experiments.recorded import BadResult, read_sealed
 from utils.lab.report.intervals import summary
 from utils.lab.report.paired import in_a_row
-from utils.lab.runs import protocol, validation
+from utils.lab.runs import protocol, results, validation
 from utils.recipes import changed_settings, settings_hash
 from utils.support.tables import Table
 
@@ -74,8 +74,10 @@ def _read(path: Path, split: int) -> dict:
     history, hashed = result["history"], settings_hash(result["recipe"])
     samples = history["train_samples"], history["test_samples"]
     stem = f"{hashed}{validation.SPLITS[split]}-seed-{result['seed']}"
-    found = (result["data"], result["data_md5"], samples, stem)
-    expected = (f"MNIST {validation.IMAGES[split]}", data.MNIST_SUM, validation.SAMPLES, path.stem)
+    made_by = result["device"], result["threads"]
+    found = (result["data"], result["data_md5"], samples, *made_by, stem)
+    images = f"MNIST {validation.IMAGES[split]}", data.MNIST_SUM, validation.SAMPLES
+    expected = (*images, *results.REPORTED, path.stem)
     if found != expected:
         raise BadResult(f"{path} holds {found}, expected {expected}. Move it to another folder.")
     return result

@@ -10,7 +10,6 @@ import base64
 import copy
 import json
 from collections import Counter
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +20,7 @@ from utils.experiments.recorded import BadResult, path_of, read_sealed
 from utils.experiments.steps import STEPS
 from utils.lab.runs import networks, results
 from utils.page.description import FEWEST, MOST, rounded
+from utils.pieces import EVALUATION_BATCH
 from utils.support.files import write_text
 from utils.support.paths import ASSETS
 
@@ -32,7 +32,7 @@ WRONG = 20  # digits in the gallery
 CLOSEST = 500  # answers that a try looks at first
 
 
-def write(path: Path = PATH, samples: Path = SAMPLES) -> list[str]:
+def write() -> list[str]:
     """Write the page and its sample digits; lines that say what is in it and what is not.
 
     Raises ``ValueError`` without MNIST, where no network is at hand, and for a page over
@@ -42,19 +42,19 @@ def write(path: Path = PATH, samples: Path = SAMPLES) -> list[str]:
     if not images.is_mnist:
         raise ValueError(f"the page is made with MNIST's test digits, not {images.name}'s")
     found, lines = recorded_networks()
-    write_text(json.dumps(sample_digits(images), indent=0) + "\n", samples)
-    described = []
+    samples, described = sample_digits(images), []
     for name, network in found.items():
         seen = network.prepared(images.test_images)
         bits = fewest_bits(network.network, seen)
         described.append(playground.describe_named(name, network, bits=bits.__getitem__))
         lines.append(f"{name}: bits of each kernel's weights {', '.join(map(str, bits))}")
-    page = playground.page(described)
+    page = playground.page(described, samples)
     size = len(page.encode())
     if size > LIMIT:
         raise ValueError(f"the page has {size:,} bytes, at most {LIMIT:,}: leave a network out")
-    write_text(page, path)
-    return [*lines, f"{path}: {size:,} bytes"]
+    write_text(json.dumps(samples, indent=0) + "\n", SAMPLES)
+    write_text(page, PATH)
+    return [*lines, f"{PATH}: {size:,} bytes"]
 
 
 def recorded_networks() -> tuple[dict[str, pretrained.FromPixels], list[str]]:
@@ -104,7 +104,7 @@ def fewest_bits(network: nn.Module, x: Tensor) -> list[int]:
 @torch.no_grad()
 def outputs(network: nn.Module, x: Tensor) -> Tensor:
     """The logits ``[N, 10]``."""
-    return torch.cat([network(part) for part in x.split(1000)])
+    return torch.cat([network(part) for part in x.split(EVALUATION_BATCH)])
 
 
 def sample_digits(images: data.ImageSet) -> list[dict]:

@@ -58,7 +58,7 @@ def size(recipe: Recipe) -> tuple[int, int, int]:
 def first_seeds(recipe: Recipe) -> pd.Series:
     """Last accuracies of the first five seeds, by seed; of all where a recipe has fresh ones."""
     found = results.last_accuracies(recipe.name)
-    return found if catalogue.get(recipe.name).first else found[: len(results.SEEDS)]
+    return found if catalogue.get(recipe.name).first else found[:5]
 
 
 def epoch_of(recipe: Recipe, measured: dict) -> float:
@@ -188,8 +188,8 @@ def finding(measured: dict | None = None) -> str:
         f"{claim(RECORD)}; for other seeds and other digits its 95 % interval is "
         f"{overall(FASTEST)}) after **{middle[RECORD]:.1f} seconds** from untrained weights "
         f"({measured['machine']}). The usual version of design A takes {middle[BASELINE]:.0f}, "
-        f"{middle[BASELINE] / middle[RECORD]:.1f} times as many, and reached "
-        f"{measured['race'][BASELINE][0]['accuracy']:.2f} %. The first record takes "
+        f"{middle[BASELINE] / middle[RECORD]:.1f} times as many; its recipe ends at "
+        f"{mean_std(reached(BASELINE), 3)} % ({reached(BASELINE).n} seeds). The first record takes "
         f"{middle[FIRST]:.1f} seconds to {mean_std(first, 3)} % ({first.n} seeds; {claim(FIRST)})."
     )
 

@@ -9,7 +9,7 @@ import pandas as pd
 from utils.experiments import catalogue
 from utils.experiments.recorded import seeds_of
 from utils.lab.report import paired
-from utils.lab.report.intervals import Difference, better_share, estimate, interval, mean_std
+from utils.lab.report.intervals import better_share, estimate, interval, mean_std
 from utils.lab.runs import progress, results, validation
 from utils.recipes import Recipe, difference, formatted, in_words, recipe_hash
 from utils.support.tables import Table
@@ -74,28 +74,29 @@ def show(name: str, folder: Path = results.FOLDER) -> str:
 
 
 def compare(before: str, after: str, folder: Path = results.FOLDER) -> str:
-    """Two recipes, seed by seed, and their difference with its interval."""
+    """Two recipes, seed by seed where they share seeds, and their difference with its interval."""
     pair = [catalogue.recipe(name) for name in (before, after)]
-    first, second = (
-        {seed: run["test_accuracy_last"] for seed, run in runs_of(recipe, folder)[0].items()}
+    sides = [
+        pd.Series({n: run["test_accuracy_last"] for n, run in runs_of(recipe, folder)[0].items()})
         for recipe in pair
-    )
-    both = [(seed, first[seed], second[seed]) for seed in first if seed in second]
-    if len(both) < 2:
-        raise ValueError(
-            f"{before} and {after} share {len(both)} recorded seeds, a comparison needs 2: "
-            f"python -m utils.lab run {before} {after}"
-        )
-    rows = [[seed, f"{a:.2f}", f"{b:.2f}", f"{b - a:+.2f}"] for seed, a, b in both]
-    _, *sides = zip(*both, strict=True)
+    ]
+    for recipe, side in zip(pair, sides, strict=True):
+        if len(side) < 2:
+            raise ValueError(
+                f"{recipe.name} has {len(side)} recorded seeds, a comparison needs 2: "
+                f"python -m utils.lab run {recipe.name}"
+            )
+    both = pd.concat(sides, axis=1, join="inner", keys=(before, after)).sort_index()
+    rows = [[n, f"{a:.2f}", f"{b:.2f}", f"{b - a:+.2f}"] for n, a, b in both.itertuples()]
     alike = paired.share_start(*pair)
-    gap = Difference(paired.difference(*map(pd.Series, sides), alike))
     how = "paired by seed" if alike else "Welch's, since they start from other weights"
+    count = " and ".join(str(len(side)) for side in sides)
     return "\n\n".join(
         [
             f"Settings: {in_words(difference(*pair)) or 'the same'}",
-            Table(["seed", before, after, "Δ"], rows).markdown(),
-            f"{after} minus {before}: {gap} points, 95 % interval over {len(both)} seeds, {how}.",
+            Table(["seed", before, after, "Δ"], rows).markdown() if rows else "No seed in common.",
+            f"{after} minus {before}: {paired.apart(*pair, *sides)} points, 95 % interval, {how}; "
+            f"{count} seeds.",
             f"A run of {after} beats one of {before} in {better_share(*sides):.0%} of all pairs.",
         ]
     )

@@ -80,7 +80,7 @@ def augmentation_by_schedule() -> Table:
     return noted(Table([*columns, "a seed with it beats one without"], rows))
 
 
-def turned_picture(images: Tensor, before: Recipe, after: Recipe, most: int = 10) -> Figure:
+def turned_picture(images: Tensor, before: Recipe, after: Recipe) -> Figure:
     """The test digits that over half of the seeds miss more with one recipe than with the other.
 
     ``images``: uint8 ``[10000, 28, 28]``. Above, those that ``before`` misses, the largest gaps
@@ -92,7 +92,7 @@ def turned_picture(images: Tensor, before: Recipe, after: Recipe, most: int = 10
         wrong[recipe] = missed.groupby(["indices", "labels"]).size() / missed.seed.nunique()
     shares = pd.DataFrame(wrong).fillna(0.0).reset_index("labels")
     gaps = shares[before] - shares[after]
-    figure, axes = plot_style.figure(2, most, height=3.2, squeeze=False)
+    figure, axes = plot_style.figure(2, 10, height=3.2, squeeze=False)
     counts = []
     for cells, fewer in zip(axes, (gaps, -gaps), strict=True):
         turned = fewer[fewer > 0.5].sort_values(ascending=False, kind="stable")

@@ -36,7 +36,7 @@ def run(
 ) -> int:
     """Record every run of ``names`` × ``seeds`` that is missing in ``folder``; return how many.
 
-    By default a recipe's seeds are those that may be reported of it.
+    By default a recipe's seeds are those that its experiment asks for.
     ``jobs`` processes (default: one per core), or at most so many workers of the Dask cluster at
     the address ``cluster``; ``threads`` CPU threads a run, on ``device``. ``smoke`` cuts each run
     down to seconds, for trying the machinery, and needs a folder of its own. Before anything is
@@ -64,7 +64,7 @@ def run(
     todo = []
     for one in asked.values():
         recipe = smaller(one.recipe) if smoke else one.recipe
-        for seed in seeds or results.reported_seeds(one):
+        for seed in seeds or one.asked:
             where = path_of(recipe, seed, folder)
             name = f"{recipe.name} seed {seed}"
             todo.append(Job(name, recipe, seed, images, threads, where, device))
@@ -114,7 +114,8 @@ def _is_recorded(job: Job) -> bool:
     if job.images.startswith("validation"):
         read_sealed(job.path)
     else:
-        results.read(job.path, job.recipe, job.seed, full=job.images == "mnist")
+        full, made_by = job.images == "mnist", (job.device, job.threads)
+        results.read(job.path, job.recipe, job.seed, full, made_by)
     return True
 
 

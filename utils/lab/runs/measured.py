@@ -15,7 +15,6 @@ import pandas as pd
 from utils.corruptions import CORRUPTIONS, SEVERITIES, at_severity, corrupted
 from utils.experiments import catalogue, recorded
 from utils.experiments.recorded import BadResult, read_sealed, seeds_of
-from utils.lab.runs import results
 from utils.other_digits import uci_digits
 from utils.recipes import recipe_hash
 from utils.support import paths
@@ -81,7 +80,7 @@ def measured(name: str, folder: Path = FOLDER, runs: Path = recorded.FOLDER) -> 
         path_of_run = kept.get(int(seed))
         if path_of_run is None or read_sealed(path_of_run).get("network") != run["network"]:
             raise BadResult(f"{path}: stale, seed {seed} was recorded anew since: {again}")
-    reported = results.reported_seeds(experiment)
+    reported = experiment.asked
     return {int(seed): run for seed, run in found["runs"].items() if int(seed) in reported}
 
 

@@ -20,7 +20,7 @@ from utils import data, loaders, pretrained, training
 from utils.experiments import recorded
 from utils.lab.git import git
 from utils.lab.runs import fingerprint, networks, rounded, views
-from utils.pieces import Pieces, prepare, preprocessed
+from utils.pieces import EVALUATION_BATCH, Pieces, prepare, preprocessed
 from utils.recipes import Recipe, recipe_hash
 from utils.support.machine import keep_freed
 
@@ -68,7 +68,7 @@ def run(
             name: pretrained.correct(reader, spoiled) for name, spoiled in corrupted.items()
         }
     clean = loaders.MemoryLoader(
-        shown.train_images, shown.train_labels, batch_size=1000, device=device
+        shown.train_images, shown.train_labels, batch_size=EVALUATION_BATCH, device=device
     )
     return {
         "format": recorded.FORMAT,

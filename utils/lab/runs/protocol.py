@@ -66,14 +66,12 @@ def freeze(experiment: Experiment) -> Path:
     if when := first_test(recipe):
         raise NotFrozen(f"{recipe.name} was tested on {when}: a freeze comes before. Rename it")
     runs = sorted((CHOICES / recipe.name).glob("*.json"))
-    chosen = [run for run in runs if run.name.startswith(recipe_hash(recipe))]
-    if not chosen:
-        raise NotFrozen(
-            f"no validation run of {recipe.name} as it is: python -m utils.lab choose {recipe.name}"
-        )
-    if not any("-split-2-" in run.name for run in chosen):
-        remedy = f"python -m utils.lab choose {recipe.name} --split 2"
-        raise NotFrozen(f"{recipe.name} is not confirmed on the second split: {remedy}")
+    for part, split in (("-seed-", 1), ("-split-2-", 2)):
+        if not any(run.name.startswith(recipe_hash(recipe) + part) for run in runs):
+            raise NotFrozen(
+                f"no validation run of {recipe.name} as it is on split {split}: "
+                f"python -m utils.lab choose {recipe.name} --split {split}"
+            )
     runs += [file for name in experiment.evidence for file in _files(CHOICES.parent / name)]
     listed = [run.relative_to(ROOT).as_posix() for run in runs]
     if loose := [name for name in listed if not _committed("HEAD", name)]:
@@ -85,14 +83,19 @@ def freeze(experiment: Experiment) -> Path:
 
 
 def _files(path: Path) -> list[Path]:
-    """The file at ``path``, or all of a folder's."""
-    return sorted(path.glob("*.json")) if path.is_dir() else [path]
+    """The file at ``path``, or all runs of a folder's; ``NotFrozen`` where there is none."""
+    found = sorted(path.glob("*.json")) if path.is_dir() else [path]
+    if not found or not path.exists():
+        raise NotFrozen(f"the evidence {path} is missing, or a folder without runs (*.json)")
+    return found
 
 
 def check_frozen(recipes: Iterable[Recipe]) -> None:
-    """Raise ``NotFrozen`` where the checked-out commit is not ready for a test run of these."""
+    """Raise ``NotFrozen`` where what is checked out is not ready for a test run of these."""
     if reasons := [reason for recipe in recipes if (reason := missing(recipe, "HEAD"))]:
         raise NotFrozen("; ".join(reasons))
+    if git("status", "--porcelain", "--", "utils").stdout:
+        raise NotFrozen("files under utils/ differ from the last commit, which a run names: commit")
 
 
 def missing(recipe: Recipe, commit: str) -> str:
@@ -109,7 +112,13 @@ def missing(recipe: Recipe, commit: str) -> str:
     if frozen["recipe_hash"] != recipe_hash(recipe):
         return f"{recipe.name} was frozen with other settings: give the changed recipe a new name"
     loose = [run for run in frozen["runs"] if not _committed(commit, run)]
-    return f"commit {commit} lacks {', '.join(loose)}" if loose else ""
+    return f"{', '.join(loose)}: not in commit {commit}, or changed since" if loose else ""
+
+
+def decided(evidence: Path) -> list[str]:
+    """The names of the frozen recipes that list the file ``evidence``."""
+    name = evidence.relative_to(ROOT).as_posix() if evidence.is_relative_to(ROOT) else ""
+    return [path.stem for path in sorted(FREEZES.glob("*.json")) if name in read_json(path)["runs"]]
 
 
 def _committed(commit: str, name: str) -> bool:

@@ -6,7 +6,7 @@ import datetime
 import random
 
 from utils.experiments import catalogue
-from utils.experiments.recorded import BadResult
+from utils.experiments.recorded import BadResult, seeds_of
 from utils.lab.runs import one, results, seals
 from utils.lab.runs.job import images_of
 from utils.recipes import Recipe
@@ -25,7 +25,8 @@ def drawn(name: str | None = None, seed: int | None = None) -> tuple[Recipe, int
     """
     year, week, _ = datetime.date.today().isocalendar()
     draw = random.Random(f"{year}-{week}")
-    recipe = catalogue.recipe(name or draw.choice(sorted(catalogue.reported())))
+    made = [known for known in sorted(catalogue.reported()) if seeds_of(catalogue.recipe(known))]
+    recipe = catalogue.recipe(name or draw.choice(made))
     if not (seeds := sorted(results.recorded(recipe))):
         raise ValueError(
             f"{recipe.name} has no recorded run: python -m utils.lab run {recipe.name}"

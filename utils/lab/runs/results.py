@@ -15,14 +15,13 @@ import pandas as pd
 
 from utils import data
 from utils.experiments import catalogue
-from utils.experiments.experiment import Experiment
 from utils.experiments.recorded import FOLDER, BadResult, read_sealed, seal, seeds_of
 from utils.history import History, Mistakes
 from utils.lab.runs import fingerprint, networks
 from utils.recipes import Recipe, changed_settings
 from utils.support.files import write_json
 
-SEEDS = range(5)  # what the tables report, where an experiment does not ask for more
+REPORTED = ("cpu", 1)  # the device and the CPU threads of what tables show
 SAMPLES = (60_000, 10_000)  # what a reported run trains and is tested on
 KEYS = {
     "format", "recipe", "recipe_hash", "seed", "data", "data_md5", "history",
@@ -38,16 +37,18 @@ def write(result: dict, path: Path) -> None:
     write_json(result | {"sha256": seal(result)}, path)
 
 
-def read(path: Path, recipe: Recipe, seed: int, full: bool = True) -> dict:
+def read(
+    path: Path, recipe: Recipe, seed: int, full: bool = True, made_by: tuple[str, int] = REPORTED
+) -> dict:
     """The result of ``recipe`` and ``seed``; ``BadResult`` where the file is anything else.
 
-    ``full`` asks for a run on the whole MNIST, as every table does. Whether the code still gives
-    such a run is another question: see ``stale``.
+    ``full`` asks for a run on the whole MNIST, as every table does, by the device and threads
+    ``made_by``. Whether the code still gives such a run is another question: see ``stale``.
     """
     result = read_sealed(path)
     again = f"python -m utils.lab run {recipe.name} --seeds {seed}"
     try:
-        reason = _what_it_is(result, recipe, seed, full)
+        reason = _what_it_is(result, recipe, seed, made_by if full else None)
         damage = "" if reason else _damage(result)
     except (KeyError, TypeError, IndexError) as error:
         damage = f"not laid out as a result ({type(error).__name__}: {error})"
@@ -58,8 +59,11 @@ def read(path: Path, recipe: Recipe, seed: int, full: bool = True) -> dict:
     return result
 
 
-def _what_it_is(result: dict, recipe: Recipe, seed: int, full: bool) -> str:
-    """Why a result is none of ``recipe`` and ``seed``, and what to do; empty where it is."""
+def _what_it_is(result: dict, recipe: Recipe, seed: int, made_by: tuple[str, int] | None) -> str:
+    """Why a result is none of ``recipe`` and ``seed``, and what to do; empty where it is.
+
+    ``made_by`` is what a run on the whole MNIST is made by; ``None`` for any run.
+    """
     if changed := changed_settings(result["recipe"], recipe.settings()):
         return (
             f"stale: the recipe {recipe.name} has changed since ({changed}). Keep the record and "
@@ -70,11 +74,12 @@ def _what_it_is(result: dict, recipe: Recipe, seed: int, full: bool) -> str:
     history = result["history"]
     samples = history["train_samples"], history["test_samples"]
     made_on = (result["data"], result["data_md5"], samples, result["device"], result["threads"])
-    if full and made_on != ("MNIST", data.MNIST_SUM, SAMPLES, "cpu", 1):
+    if made_by and made_on != ("MNIST", data.MNIST_SUM, SAMPLES, *made_by):
         name, md5, (n, m), device, threads = made_on
         return (
             f"made on {n:,} + {m:,} images of {name} (md5 {md5}) on {device}, {threads} thread(s): "
-            "what is reported is all of MNIST on one thread of the CPU. Move it to another folder"
+            f"what is asked for is all of MNIST on {made_by[0]}, {made_by[1]} thread(s). Move it "
+            "to another folder"
         )
     return ""
 
@@ -145,22 +150,16 @@ def recorded(recipe: Recipe, folder: Path = FOLDER) -> dict[int, dict]:
 def reported(name: str, folder: Path = FOLDER) -> list[dict]:
     """The recorded runs that a table reads; ``BadResult`` for fewer than it needs.
 
-    Those of ``SEEDS``, or of as many as the experiment asks for. No other seed counts, however
-    many are recorded: nobody picks them.
+    Those that the experiment asks for. No other seed counts, however many are recorded: nobody
+    picks them.
     """
     experiment = catalogue.get(name)
-    found = recorded(experiment.recipe, folder)
-    asked = range(experiment.first, experiment.first + experiment.seeds)
+    found, asked = recorded(experiment.recipe, folder), experiment.asked
     if missing := [seed for seed in asked if seed not in found]:
         remedy = f"python -m utils.lab run {name} --seeds {asked[0]}-{asked[-1]}"
         remedy = "it is a draft, judged on validation only" if experiment.draft else remedy
         raise BadResult(f"{name} lacks seeds {missing}: {remedy}")
-    return [found[seed] for seed in reported_seeds(experiment) if seed in found]
-
-
-def reported_seeds(experiment: Experiment) -> range:
-    """The seeds that may be reported: as many as are asked for, at least as ``SEEDS``."""
-    return range(experiment.first, experiment.first + max(experiment.seeds, len(SEEDS)))
+    return [found[seed] for seed in asked]
 
 
 def history_of(result: dict) -> History:

@@ -74,5 +74,5 @@ def _other_labels(run: dict, images: data.ImageSet) -> str:
 
 def _commit(commit: str, experiment: catalogue.Experiment, known: set[str]) -> str:
     if commit not in known:
-        return f"its commit {commit} is not in the history"
+        return f"its commit {commit} is not in the history: commit that code, repeat it"
     return protocol.missing(experiment.recipe, commit)

@@ -62,11 +62,9 @@ def run(
     *,
     jobs: int | None = None,
     cluster: str | None = None,
-    threads: int = 1,
-    device: str = "cpu",
     split: int = 1,
 ) -> None:
-    """Record every candidate with every seed, where missing (see ``grid.run``).
+    """Record every candidate with every seed, where missing, on one thread each (see ``grid.run``).
 
     ``split`` says which 10,000 images are held out: 1 to choose, 2 to confirm.
     """
@@ -76,5 +74,5 @@ def run(
         changed = changed_settings(recipe.settings(), candidate.settings()) or AS_CHOSEN
         name = f"{recipe.name} {changed} seed {seed}"
         path = FOLDER / recipe.name / f"{recipe_hash(candidate)}{SPLITS[split]}-seed-{seed}.json"
-        todo.append(Job(name, candidate, seed, IMAGES[split], threads, path, device))
+        todo.append(Job(name, candidate, seed, IMAGES[split], 1, path))
     grid.record(todo, jobs, cluster)

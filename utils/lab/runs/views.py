@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from utils import data, loaders
+from utils.pieces import EVALUATION_BATCH
 
 SHIFTS = ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))  # pixels down and right
 
@@ -19,7 +20,8 @@ def correct(network: nn.Module, images: data.ImageSet) -> int:
     taken to the CPU and to evaluation mode.
     """
     network, found = network.cpu().eval(), 0
-    for part, y in zip(images.test_images.split(1000), images.test_labels.split(1000), strict=True):
+    parts = (half.split(EVALUATION_BATCH) for half in (images.test_images, images.test_labels))
+    for part, y in zip(*parts, strict=True):
         found += int((mean_probabilities(network, part).argmax(1) == y).sum())
     return found
 

@@ -22,7 +22,7 @@ KINDS = {
     "convolutions": ("convolution", "conv2d"),
     "batch norm": ("batch_norm", "BatchNorm"),
     "pooling": ("pool", "Pool"),
-    "ReLU": ("relu", "Relu", "clamp_min", "threshold"),
+    "activation": ("relu", "Relu", "clamp_min", "threshold", "silu", "Silu", "gelu", "Gelu"),
     "dropout": ("dropout",),
     "optimizer": ("Optimizer", "lerp"),  # averaging of weights included
 }
