@@ -80,8 +80,8 @@ percentage points: \
 training. Here that adds {added[0]:.2f} points to the first step and {added[1]:.2f} to the last, \
 with the same networks.
 - **Speed.** A published network, trained the usual way, takes \
-{seconds[speed.BASELINE]:.0f} seconds; its recipe, in this course's faster version, ends at \
-{mean_std(usual)} % ({usual.n} trainings). The speed record takes \
+{seconds[speed.BASELINE]:.0f} seconds, and {seconds[speed.COURSE]:.0f} in this course's faster \
+version, which ends at {mean_std(usual)} % ({usual.n} trainings). The speed record takes \
 {seconds[speed.RECORD]:.1f} seconds on the same machine ({race["machine"]}): all digits once, \
 then {again} times the hardest quarter. It ends at {mean_std(record)} % ({record.n} trainings; \
 {speed.claim(speed.RECORD)}, on these 10,000 digits; for other digits too {overall(FASTEST)}). The \
