@@ -1,5 +1,7 @@
 """The page as a person uses it, in a headless Chromium: at a phone's size and a desktop's."""
 
+import json
+
 import numpy as np
 import torch
 from page_browser import DRAWINGS, address, answer, choose, draw, png
@@ -94,11 +96,20 @@ def test_a_network_of_a_notebook_is_loaded(page, tmp_path):
         )
         assert page.locator("#inside").inner_text() == f"mine {suffix}"
         assert page.locator("#table tr").count() == (3 if suffix == "json" else 4)
-    (tmp_path / "no.json").write_text('{"format": "other"}', encoding="utf-8")
-    page.locator("#load").set_input_files(tmp_path / "no.json")
-    page.wait_for_function(
-        "document.getElementById('message').innerText.includes('holds no network')"
-    )
+    layer = {"kind": "conv", "channels": 10, "side": 1, "kernel": 28, "stride": 1, "padding": 0}
+    broken = {"name": "broken", "parameters": 1, "layers": [layer | {"groups": 1}]}
+    no_weights = {"format": playground.FORMAT, "mean": 0.1, "std": 0.3, "networks": [broken]}
+    for content in ({"format": "other"}, no_weights):
+        (tmp_path / "no.json").write_text(json.dumps(content), encoding="utf-8")
+        page.evaluate("document.getElementById('message').innerText = ''")
+        page.locator("#load").set_input_files(tmp_path / "no.json")
+        page.wait_for_function(
+            "document.getElementById('message').innerText.includes('holds no network')"
+        )
+        assert page.locator("#table tr").count() == 4
+    page.locator("#clear").click()
+    draw(page, DRAWINGS[70]["strokes"])
+    assert answer(page) == 7, "the page goes on with the networks that it has"
 
 
 def test_kept_drawings_come_back_into_a_notebook(page, tmp_path):

@@ -106,6 +106,26 @@ def test_the_keyboard_draws_and_presses_every_tool(page):
     assert "o=011" in address(page)
 
 
+def test_a_mouse_draws_where_the_keyboard_left_its_pen_down(page):
+    page.locator("#pad").focus()
+    page.keyboard.press("Space")
+    draw(page, DRAWINGS[70]["strokes"])
+    assert answer(page) == 7
+
+
+def test_undo_takes_back_a_stroke_that_is_not_finished(page):
+    page.locator("#pad").focus()
+    page.keyboard.press("Space")
+    for _ in range(10):
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("Control+Shift+z")
+    assert answer(page) == 1, "that is to do it again, not to undo it"
+    page.keyboard.press("Control+z")
+    for _ in range(10):
+        page.keyboard.press("ArrowDown")
+    assert answer(page) is None, "no ink that is not seen"
+
+
 def test_undo_brings_back_what_was_cleared(page):
     draw(page, DRAWINGS[20]["strokes"])
     drawn = address(page)

@@ -58,7 +58,6 @@ export function makePad(pad, page) {
   }
 
   function end() {
-    current = null;
     forget();
     page.changed(true);
   }
@@ -76,7 +75,9 @@ export function makePad(pad, page) {
     return ink;
   }
 
+  // Another drawing is there, or the current stroke is one of the others now.
   function forget() {
+    current = null;
     finished = null;
   }
 
@@ -111,7 +112,9 @@ export function makePad(pad, page) {
   }
 
   pad.addEventListener("pointerdown", (event) => {
-    if (current || event.button > 0) return;
+    if (event.button > 0 || event.ctrlKey) return;
+    if (current?.pointer !== undefined && current.pointer !== event.pointerId) return; // a second finger
+    if (current) end(); // the keyboard's stroke, or one whose end was not heard
     event.preventDefault();
     pad.focus({ preventScroll: true });
     pad.setPointerCapture(event.pointerId);

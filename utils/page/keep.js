@@ -47,8 +47,14 @@ function show(text) {
 // drawn() gives the 28 x 28 pixels before they are set upright; allow(ink) says if there is ink.
 export function makeKeeping(get, drawn, kept) {
   const drawings = [];
+  let saved = true; // or copied, or there are none
+
+  addEventListener("beforeunload", (event) => {
+    if (!saved) event.preventDefault();
+  });
 
   function keep(label) {
+    saved = false;
     const drawing = { label, pixels: drawn().slice() };
     drawings.push(drawing);
     const picture = canvas(28, 28);
@@ -68,6 +74,7 @@ export function makeKeeping(get, drawn, kept) {
 
   function enable() {
     get("csv").disabled = get("idx").disabled = !drawings.length;
+    saved ||= !drawings.length;
   }
 
   for (let digit = 0; digit < 10; digit++) {
@@ -76,6 +83,7 @@ export function makeKeeping(get, drawn, kept) {
     get("labels").append(button);
   }
   get("csv").addEventListener("click", () => {
+    saved = true;
     if (mayNotSave) show(csvText(drawings));
     else download("drawings.csv", csvText(drawings));
   });
@@ -86,6 +94,7 @@ export function makeKeeping(get, drawn, kept) {
       "This frame may save no file. Copy the text into drawings.csv, or open the page's file in a browser.";
   }
   get("idx").addEventListener("click", () => {
+    saved = true;
     // One after the other: a browser drops the first of two that are asked for at once.
     Object.entries(idxFiles(drawings)).forEach(([name, content], i) => {
       setTimeout(() => download(name, content), 300 * i);

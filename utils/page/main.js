@@ -29,6 +29,10 @@ let last = null; // {ink, found, pixels}: what was prepared last
 function addNetworks({ format, mean, std, networks: described }) {
   if (format !== data.format) throw new Error(`its format is "${format}", expected "${data.format}"`);
   const added = described.map((description) => readyNetwork(description, mean, std));
+  for (const network of added) {
+    const numbers = probabilitiesOf(network, new Uint8Array(28 * 28));
+    if (!numbers.every(Number.isFinite)) throw new Error(`${network.name} gives no ten numbers`);
+  }
   for (const network of added) networks.set(network.name, network);
   return added;
 }
@@ -263,13 +267,13 @@ get("load").addEventListener("change", (event) => {
   event.target.value = "";
 });
 addEventListener("keydown", (event) => {
-  if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "z") return;
+  if (!(event.ctrlKey || event.metaKey) || event.shiftKey || event.key.toLowerCase() !== "z") return;
   event.preventDefault();
   undo();
 });
 addEventListener("hashchange", () => location.reload());
 addEventListener("resize", eachFrame(() => {
-  maps.fit();
+  maps.refit();
   repaint();
 }));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {

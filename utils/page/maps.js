@@ -56,6 +56,7 @@ export function makeMaps(home, point) {
       const [words, shape] = wordsOf(layer);
       const picture = canvas(10, 10, `Maps of layer ${at + 1}, ${words}, ${shape}. Arrow keys move from unit to unit.`);
       picture.className = "maps";
+      picture.setAttribute("role", "application"); // so that a screen reader leaves it the arrow keys
       picture.tabIndex = 0;
       const head = element("p", {}, element("b", { textContent: `${at + 1} ${words}` }));
       head.append(element("span", { textContent: shape }));
@@ -78,6 +79,13 @@ export function makeMaps(home, point) {
       picture.width = plan.columns * plan.step - GAP;
       picture.height = plan.lines * plan.step - GAP;
     }
+  }
+
+  // Only for another width: laying out clears the pictures, and a phone's bars resize often.
+  function refit() {
+    if (Math.max(240, home.clientWidth) === width) return;
+    fit();
+    paint();
   }
 
   function paint() {
@@ -114,6 +122,7 @@ export function makeMaps(home, point) {
       if (unit) choose(made, unit);
     });
     made.picture.addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
       const unit = moved(made.unit ?? { channel: 0, y: 0, x: 0 }, event.key, made.layer);
       if (!unit) return;
       event.preventDefault();
@@ -133,7 +142,7 @@ export function makeMaps(home, point) {
     return button;
   }
 
-  return { fill, fit, paint };
+  return { fill, refit, paint };
 }
 
 // Every kernel of a convolution: one line of pictures for each channel that it makes.
