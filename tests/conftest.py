@@ -18,6 +18,7 @@ def mnist():
     """The full MNIST; tests that need it are skipped, and say so, where it cannot be had."""
     images = data.settle_source()
     if not images.is_mnist:
+        assert "MNIST_TESTS" not in os.environ, "asked for: MNIST was neither found nor fetched"
         pytest.skip("the full MNIST is not at hand (set MNIST_ROOT)")
     return images
 

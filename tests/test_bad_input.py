@@ -1,7 +1,5 @@
 """Every function a reader calls, called wrongly: one clear error, at the call."""
 
-import dataclasses
-
 import albumentations as A
 import pytest
 import torch
@@ -15,17 +13,14 @@ from utils import (
     plots,
     receptive_field,
     schedules,
-    training,
     warping,
 )
-from utils.experiments.steps import SKELETON
 from utils.history import History, Mistakes
 
 IMAGES = torch.zeros(4, 28, 28, dtype=torch.uint8)
 LABELS = torch.tensor([0, 1, 2, 3])
 MODEL = models.build("skeleton", batch_norm=False, dropout=0.0, seed=0)
 SGD = torch.optim.SGD(MODEL.parameters(), lr=0.1)
-BATCHES = [(torch.zeros(2, 1, 28, 28), torch.tensor([0, 1]))]
 
 
 def image_set(**changes) -> data.ImageSet:
@@ -40,15 +35,6 @@ def memory(images=IMAGES, labels=LABELS, **options):
 
 def stock(images=IMAGES, labels=LABELS, **options):
     return loaders.stock_loader(images, labels, **{"batch_size": 2} | options)
-
-
-def fit(train=BATCHES, test=BATCHES, model=MODEL, **options):
-    options = {"optimizer": SGD, "epochs": 1, "device": "cpu", "verbose": False} | options
-    return training.fit(model, train, test, **options)
-
-
-def recipe(**changes):
-    return dataclasses.replace(SKELETON, **changes)
 
 
 def mistakes(index: int) -> Mistakes:

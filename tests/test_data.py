@@ -110,6 +110,7 @@ def test_the_5k_split_is_stratified_and_fixed(digits):
     assert set(data.class_counts(digits.train_labels).values()) == {400}
     assert set(data.class_counts(digits.test_labels).values()) == {100}
     assert torch.equal(data.load("mnist-5k").train_images, digits.train_images)
+    assert len(digits.train_labels[:50].unique()) == len(digits.test_labels[:50].unique()) == 10
 
 
 @pytest.mark.parametrize("below", ["FashionMNIST/raw", "FashionMNIST", "."])

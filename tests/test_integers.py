@@ -52,6 +52,12 @@ def test_they_answer_as_the_network_that_was_trained(trained):
     assert (ours == theirs.numpy()).mean() >= 0.98  # activations of 256 values change few answers
 
 
+@pytest.mark.parametrize("wrong", [np.zeros((2, 28, 28)), np.zeros((28, 28), np.uint8)])
+def test_what_are_no_bytes_of_images_is_refused(trained, wrong):
+    with pytest.raises(ValueError, match=r"images are .*, expected uint8 \[B, 28, 28\]"):
+        integers.answers(trained[2], wrong)
+
+
 def test_torch_gives_the_same_answers(trained):
     _, few, layers = trained
     with torch.no_grad():

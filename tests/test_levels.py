@@ -26,6 +26,11 @@ def test_a_weight_is_one_of_so_many_whole_numbers_of_steps():
         assert off[original.abs() <= 3 * step].max() <= 1e-6
 
 
+def test_what_has_levels_gets_no_others():
+    with pytest.raises(ValueError, match="have levels already: round a copy of the network in flo"):
+        levels.round_after_training(build_model(FEW), 3)
+
+
 def test_with_many_levels_the_network_is_nearly_the_one_of_floats():
     x = torch.randn(8, 1, 28, 28, generator=torch.Generator().manual_seed(0))
     floats, fine, coarse = (build_model(FEW.variant(levels=n)).eval() for n in (0, 255, 3))

@@ -21,6 +21,7 @@ def test_a_run_is_shown_in_a_frame_and_its_output_stays_small(
     digits, network, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("VSCODE_PID", raising=False)
     shown = playground.show(Run(SKELETON, digits.subset(200, 100), model=network))
     assert shown.path.as_posix() == "build/skeleton.html" and shown.path.exists()
     assert len(shown._repr_html_()) < 400 and 'src="build/skeleton.html"' in shown._repr_html_()
@@ -31,6 +32,13 @@ def test_colabs_frame_holds_the_page(network, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(playground.sys.modules, "google.colab", object())
     assert "srcdoc=" in playground.show(network, "Mine")._repr_html_()
+
+
+def test_where_the_folder_cannot_be_written_the_page_lies_elsewhere(network, tmp_path, monkeypatch):
+    (tmp_path / "build").write_text("in the way", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    shown = playground.show(network, "Mine")
+    assert shown.path.exists() and "srcdoc=" in shown._repr_html_()
 
 
 def test_a_name_cannot_end_the_script_early(network, tmp_path):

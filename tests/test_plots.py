@@ -1,5 +1,7 @@
 """Every picture: made, labelled, titled with its finding, and honest about which set it shows."""
 
+import math
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -181,3 +183,15 @@ def test_a_title_says_what_is_there():
     assert "Not balanced: 1 is 3.00 times" in plots.class_spread({0: 10, 1: 30}, "").get_suptitle()
     rising = [(n, 0.1 * n, 0.05) for n in range(1, 60)]
     assert plots.updates(rising).get_suptitle().startswith("The mean loss rises from")
+
+
+@pytest.mark.parametrize("over", ["number", "lr"])
+def test_updates_end_where_the_loss_is_no_number(over):
+    made = [(1, 2.0, 0.1), (2, 1.0, 0.2), (3, math.nan, 0.3), (4, 1.0, 0.4)]
+    figure = plots.updates(made, over=over)
+    assert len(figure.axes[0].lines[0].get_xdata()) == 2
+    assert figure.get_suptitle().endswith(", then it is no number")
+    with pytest.raises(ValueError, match="no number from the first update on"):
+        plots.updates(made[2:], over=over)
+    with pytest.raises(ValueError, match="no axis is called 'rate'"):
+        plots.updates(made, over="rate")

@@ -14,8 +14,10 @@ from utils.experiments.few_bytes import EXPERIMENTS
 from utils.experiments.frontier import FRONTIER
 from utils.experiments.recorded import BadResult, path_of
 from utils.experiments.speed import SPEEDRUN
+from utils.experiments.steps import REGULARIZATION
 from utils.lab.report import card
 from utils.lab.runs import one, results, weights
+from utils.recipes import build_model
 
 RECIPE, DESKEWED = smoke.smaller(SPEEDRUN), smoke.smaller(FRONTIER[2000])
 WHOLE_NUMBERS = smoke.smaller(EXPERIMENTS[1].recipe)
@@ -25,6 +27,7 @@ MADE = (RECIPE, DESKEWED, WHOLE_NUMBERS)
 @pytest.fixture(scope="module")
 def made(digits, tmp_path_factory):
     """Recorded runs on a few digits, the weights saved of them, and what each run reads."""
+    pytest.importorskip("onnxscript")
     few = digits.subset(400, 200)
     folder, runs = (tmp_path_factory.mktemp(name) for name in ("weights", "results"))
     correct = {}
@@ -91,6 +94,16 @@ def test_one_image_and_many_are_classified(made):
     torch.testing.assert_close(probabilities.sum(1), torch.ones(200))
     one, of_ten = pretrained.classify(network, few.test_images[0])
     assert one.item() == digits[0] and of_ten.shape == (1, 10)
+
+
+def test_reading_leaves_a_network_in_training_mode_as_it_was(digits):
+    network = build_model(REGULARIZATION).train()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    reader = pretrained.FromPixels(network, deskew=False)
+    first, again = (pretrained.classify(reader, digits.test_images[:50])[1] for _ in range(2))
+    assert torch.equal(first, again), "dropout is off"
+    assert all(torch.equal(before[name], now) for name, now in network.state_dict().items())
+    assert network.training
 
 
 def test_a_run_that_keeps_no_network_saves_nothing(digits, tmp_path):

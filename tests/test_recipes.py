@@ -95,7 +95,7 @@ def test_one_and_one_point_zero_are_one_setting():
         ({"lr": True}, "lr=True is not within 0 < lr"),
         ({"batch_norm": "no"}, "batch_norm='no' is neither True nor False"),
         ({"lr": float("nan")}, "lr=nan is not within 0 < lr"),
-        ({"lr": "fast"}, "lr='fast' is not within 0 < lr"),
+        ({"lr": "fast"}, "lr='fast' is not within 0 < lr < inf: it is a str, give an int or a fl"),
         ({"momentum": 1.0}, "momentum=1.0 is not within 0 <= momentum < 1"),
         ({"dropout": 1.0}, "dropout=1.0 is not within 0 <= dropout < 1"),
         ({"dropout": -0.1}, "dropout=-0.1 is not within 0 <= dropout < 1"),

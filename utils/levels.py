@@ -48,8 +48,13 @@ def check(levels: int) -> None:
 
 
 def round_weights(model: nn.Module, levels: int) -> nn.Module:
-    """Give every convolution of ``model`` weights of so many ``levels``, in place; return it."""
+    """Give every convolution of ``model`` weights of so many ``levels``, in place; return it.
+
+    Raises ``ValueError`` where they have levels already.
+    """
     check(levels)
+    if any(map(parametrize.is_parametrized, model.modules())):
+        raise ValueError("the weights have levels already: round a copy of the network in floats")
     for layer in [layer for layer in model.modules() if isinstance(layer, nn.Conv2d)]:
         parametrize.register_parametrization(layer, "weight", Levels(layer.weight, levels))
     return model

@@ -110,7 +110,7 @@ class OwnPolicy:
         checks.pixels(made, "the policy's images", floats=True)
         if made.shape != expected:
             raise ValueError(f"the policy makes {len(made)} images of a batch of {expected[0]}")
-        return made.float()
+        return made.float().clamp(0, 255)
 
 
 class _SeededOrder(Sampler):

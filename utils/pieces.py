@@ -85,20 +85,24 @@ def prepare(
     images: data.ImageSet,
     seed: int,
     device: torch.device | str | None = None,
-    **own: Callable | None,
+    *,
+    model: nn.Module | Callable | None = None,
+    policy: Callable | None = None,
+    schedule: Callable | None = None,
+    optimizer: Callable | None = None,
 ) -> Pieces:
-    """Make every piece of a run, all that is random drawn from ``seed``; ``own`` as in ``Run``."""
+    """Make every piece of a run, all that is random drawn from ``seed``; yours as in ``Run``."""
     images = preprocessed(recipe, images)
     device = torch.device(device or training.default_device())
     weights_seed, stream_seed, loader_seed = spawned(seed, 3)
     layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
-    model = _make_model(recipe, own.get("model"), weights_seed, images)
+    model = _make_model(recipe, model, weights_seed, images)
     model = model.to(device, memory_format=layout)
-    optimizer = _make_optimizer(recipe, own.get("optimizer"), model.parameters(), device)
-    loaders = build_loaders(recipe, images, loader_seed, device, own.get("policy"))
+    optimizer = _make_optimizer(recipe, optimizer, model.parameters(), device)
+    loaders = build_loaders(recipe, images, loader_seed, device, policy)
     updates = recipe.updates(len(images.train_images))
-    if own.get("schedule") is not None:
-        schedule = own["schedule"](optimizer, updates)
+    if schedule is not None:
+        schedule = schedule(optimizer, updates)
         _check_made("schedule", schedule, Schedule)
     else:
         schedule = schedules.build(recipe.schedule, optimizer, updates, recipe.epochs)
@@ -130,7 +134,12 @@ def _make_model(
         return copy.deepcopy(own)  # so that every fit starts from its weights
     with seeded(seed):
         made = own()
-    _check_made("model", made, nn.Module)
+        _check_made("model", made, nn.Module)
+        if {*map(id, made.parameters())} & {*map(id, own().parameters())}:
+            raise ValueError(
+                "model= gives the same weights at every call, so a run would go on from the one "
+                "before: hand over the network itself, or a function that makes a new one"
+            )
     return made
 
 

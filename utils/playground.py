@@ -11,6 +11,7 @@ import json
 import os
 import re
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,12 +44,15 @@ def show(source: Source, name: str = "") -> Shown:
 
     The page is a file in ``build/`` beside the notebook, which holds a frame and no more, so that
     a stored notebook stays small. In Colab, whose frames cannot reach a file, the notebook's copy
-    holds the page. ``name`` is shown in the page's table; by default a run's title. Raises
-    ``ValueError`` as ``write`` does.
+    holds the page, and so where the folder cannot be written. ``name`` is shown in the page's
+    table; by default a run's title. Raises ``ValueError`` as ``write`` does.
     """
     name = name or (source.recipe.title if isinstance(source, Run) else "My network")
     file = re.sub(r"\W+", "_", name.lower()).strip("_") or "page"
-    return Shown(write(BUILD / f"{file}.html", {name: source}))
+    try:
+        return Shown(write(BUILD / f"{file}.html", {name: source}))
+    except OSError:
+        return Shown(write(Path(tempfile.mkdtemp()) / f"{file}.html", {name: source}))
 
 
 def write(path: str | Path, networks: Mapping[str, Source]) -> Path:
@@ -124,7 +128,8 @@ class Shown:
 
     def _repr_html_(self) -> str:
         place = f'src="{html.escape(self.path.as_posix())}"'
-        if "google.colab" in sys.modules or os.environ.get("VSCODE_PID"):
+        alone = "google.colab" in sys.modules or os.environ.get("VSCODE_PID")
+        if alone or self.path.is_absolute():  # a frame reaches what lies beside the notebook
             place = f'srcdoc="{html.escape(self.path.read_text(encoding="utf-8"))}"'
         frame = f'<iframe {place} width="100%" height="{HEIGHT}" style="border: 0"'
         where = f"The same page, to open in a browser: <code>{self.path.as_posix()}</code>"

@@ -6,6 +6,8 @@ is not MNIST. Images are ``[28, 28]``, 0 for the background and 255 for full ink
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Container, Sequence
 
 import numpy as np
@@ -20,6 +22,7 @@ from utils import models, plot_style, receptive_field
 from utils.history import History, Mistakes
 from utils.plot_style import BLUE, GREY, ORANGE, RED
 from utils.support import checks
+from utils.support.lookup import look_up
 from utils.support.tables import Table
 
 WINDOW = 25  # batches of a mean loss
@@ -98,10 +101,17 @@ def updates(made: Sequence[tuple[int, float, float]], over: str = "number") -> F
     """What ``on_update`` heard: the loss of each batch, and the mean of ``WINDOW`` of them.
 
     ``over="number"`` draws the learning rate below it; ``over="lr"`` has the rate on the axis, as
-    a learning-rate range test is read.
+    a learning-rate range test is read. What follows a loss that is no number is left out. Raises
+    ``ValueError`` where nothing is left, and for another ``over``.
     """
+    look_up("axis", over, {"number": 0, "lr": 0})
     if not made:
         raise ValueError("no update was heard: run.fit(on_update=updates.append) fills a list")
+    finite = list(itertools.takewhile(lambda update: math.isfinite(update[1]), made))
+    if not finite:
+        raise ValueError("the loss is no number from the first update on: nothing to draw")
+    ends_there = "" if len(finite) == len(made) else ", then it is no number"
+    made = finite
     window = min(WINDOW, len(made))
     number, loss, rate = np.array(made).T
     at = number if over == "number" else rate
@@ -118,10 +128,10 @@ def updates(made: Sequence[tuple[int, float, float]], over: str = "number") -> F
         axes[1, 0].set(xlabel="update", ylabel="learning rate", ylim=(0, None))
         moves = "falls" if mean[-1] < mean[0] else "rises"
         finding = f"The mean loss {moves} from {mean[0]:.2f} to {mean[-1]:.2f}"
-        return plot_style.title(figure, f"{finding} in {len(made)} updates")
+        return plot_style.title(figure, f"{finding} in {len(made)} updates{ends_there}")
     axes[0, 0].set(xlabel="learning rate", xscale="log")
     flat = middles[mean <= 1.25 * mean.min()]
-    ends = f"{flat.min():.2g} to {flat.max():.2g}"
+    ends = f"{flat.min():.2g} to {flat.max():.2g}{ends_there}"
     return plot_style.title(figure, f"The mean loss is near its lowest from a rate of {ends}")
 
 

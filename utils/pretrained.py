@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from utils import data, folding, integers, loaders
+from utils import data, folding, integers, loaders, training
 from utils.deskewing import set_upright
 from utils.experiments import catalogue
 from utils.pieces import EVALUATION_BATCH
@@ -117,7 +117,8 @@ def classify(network: FromPixels, images: Tensor) -> tuple[Tensor, Tensor]:
     checks.pixels(images)
     device = next(network.parameters()).device
     parts = images.split(EVALUATION_BATCH)
-    probabilities = torch.cat([network(part.to(device)).softmax(1) for part in parts])
+    with training.evaluating(network):
+        probabilities = torch.cat([network(part.to(device)).softmax(1) for part in parts])
     return probabilities.argmax(1), probabilities
 
 

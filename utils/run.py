@@ -17,7 +17,7 @@ from torch import nn
 from utils import data, smoke
 from utils.history import Evaluation, History
 from utils.pieces import Pieces, prepare, preprocessed
-from utils.recipes import Recipe
+from utils.recipes import STAGED, Recipe, difference
 from utils.support import checks
 from utils.support.tables import Table
 from utils.training import TrainingDiverged, Update
@@ -142,6 +142,15 @@ _EXPECTED = {
 }
 
 
+# The settings that are read of the recipe only where there is no such piece of one's own.
+_REPLACES = {
+    "model": ("model", *STAGED, "batch_norm", "dropout"),
+    "policy": ("augmentation",),
+    "schedule": ("schedule",),
+    "optimizer": ("optimizer", "lr", "momentum"),
+}
+
+
 def compare(
     recipe: Recipe,
     other: Recipe,
@@ -159,8 +168,15 @@ def compare(
     ``compare(recipe, recipe, digits, model=my_network)``; of a network the layers are taken, and
     each seed draws their weights. The last row has the means and the 95 %
     interval of the difference, paired by seed, in points. An interrupt keeps the finished seeds.
+    Raises ``ValueError`` where the two differ in a setting that such a piece takes the place of.
     """
     checks.whole(2, seeds=seeds)
+    for piece in own:
+        if unread := [s for s in difference(recipe, other) if s in _REPLACES.get(piece, ())]:
+            raise ValueError(
+                f"your own {piece} takes the place of {', '.join(unread)}, so the second recipe's "
+                "would not be read: leave it as the first has it"
+            )
     split = data.validation_split(images)
     title = other.title + (f", own {', '.join(own)}" if own else "")
     if isinstance(network := own.get("model"), nn.Module):

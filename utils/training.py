@@ -238,7 +238,7 @@ def evaluate(
     checks.loader(loader)
     device = torch.device(device or default_device())
     logits, labels, pixels = [], [], torch.zeros((), device=device)
-    with _evaluating(model.to(device)):
+    with evaluating(model.to(device)):
         for x, y in loader:
             checks.batch(x, y)
             x = x.to(device)
@@ -262,7 +262,8 @@ def evaluate(
 
 
 @contextlib.contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """``model`` in evaluation mode; afterwards every layer is in the mode that it had."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:

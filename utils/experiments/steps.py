@@ -31,6 +31,9 @@ EXPERIMENTS = tuple(
 def previous(recipe: Recipe) -> Recipe | None:
     """The step before ``recipe``, or ``None`` for the first."""
     if recipe not in STEPS:
-        raise ValueError(f"{recipe.name} is none of the steps {', '.join(s.name for s in STEPS)}")
+        raise ValueError(
+            f"{recipe.name} is none of the steps {', '.join(s.name for s in STEPS)}: leave recipe "
+            "as it is, and hand yours to Run(recipe.variant(...), digits) or to compare"
+        )
     at = STEPS.index(recipe)
     return STEPS[at - 1] if at else None

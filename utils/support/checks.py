@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 SIDE = 28
+ROUNDING = 0.01  # how far a sum of floats may leave 0..255
 
 
 def whole(least: int, **values: int) -> None:
@@ -26,7 +27,11 @@ def number(low: float, high: float = math.inf, *, open_low: bool = False, **valu
         known = isinstance(value, int | float) and not isinstance(value, bool)
         known = known and math.isfinite(value)
         if not known or value >= high or value < low or (open_low and value == low):
-            raise ValueError(f"{name}={value!r} is not within {low:g} {sign} {name} < {high:g}")
+            kind = "" if known else f": it is a {type(value).__name__}, give an int or a float"
+            kind = "" if isinstance(value, float) else kind  # nan and inf are floats
+            raise ValueError(
+                f"{name}={value!r} is not within {low:g} {sign} {name} < {high:g}{kind}"
+            )
 
 
 def images(images: Tensor, labels: Tensor) -> None:
@@ -49,7 +54,7 @@ def pixels(images: Tensor, name: str = "images", floats: bool = False) -> None:
         raise ValueError("there are no images: N = 0, expected at least 1")
     if images.is_floating_point():
         low, high = images.min().item(), images.max().item()
-        if not 0 <= low <= high <= 255 or 0 < high <= 1:
+        if not -ROUNDING <= low <= high <= 255 + ROUNDING or 0 < high <= 1:
             raise ValueError(
                 f"{name} run from {low:g} to {high:g}, expected pixels 0..255: "
                 "clamp them, or multiply 0..1 by 255"

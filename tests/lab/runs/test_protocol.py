@@ -21,8 +21,9 @@ def repository(tmp_path, monkeypatch):
     """A repository of its own, and a function that commits all there is in it."""
 
     def git(*arguments):
-        identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
-        command = ["git", "-C", str(tmp_path), *identity, *arguments]
+        own = ("user.name=a", "user.email=a@b", "commit.gpgsign=false", "core.hooksPath=")
+        settings = [part for setting in own for part in ("-c", setting)]
+        command = ["git", "-C", str(tmp_path), *settings, *arguments]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
     def commit():

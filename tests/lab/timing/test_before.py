@@ -3,6 +3,7 @@
 import pytest
 
 from utils.experiments.steps import STEPS
+from utils.lab.git import git
 from utils.lab.timing import before, benchmark
 from utils.lab.timing.benchmark import FIRST_BUILD, NOW
 from utils.support.paths import ROOT
@@ -56,7 +57,10 @@ def test_the_ratio_is_taken_turn_by_turn():
     ]
 
 
-@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="no history")
+@pytest.mark.skipif(
+    not (ROOT / ".git").exists() or git("cat-file", "-e", before.COMMIT).returncode != 0,
+    reason="not the whole history",
+)
 def test_the_first_build_is_in_the_history_and_can_be_timed(tmp_path):
     before.unpack(before.COMMIT, tmp_path)
     there = (tmp_path / "utils" / "lab" / "benchmark.py").read_text(encoding="utf-8")
