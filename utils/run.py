@@ -96,6 +96,7 @@ class Run:
     ) -> History:
         """Train from the seed and return the ``History``: twice gives the same numbers twice.
 
+        On a GPU they may differ by rounding, where its libraries add in another order.
         ``on_update`` is handed each ``Update``, ``after_epoch`` the history so far.
         """
         self.history, self.pieces = History(), self._prepare()
