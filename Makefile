@@ -1,7 +1,8 @@
 # make run · solutions · test · bench · race · lab · results · notebooks · report · playground · lint
 # · format · fork · clean
 # Each target makes its own .venv first; `make PYTHON=python3.13 …` chooses the interpreter, and
-# `PIP_CONSTRAINT=requirements-lock.txt make …` the exact versions behind the recorded runs.
+# `PIP_CONSTRAINT=requirements-lock.txt make …` the exact versions behind the recorded runs. Both
+# count when .venv is made: `make clean` first where there is one.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
