@@ -83,11 +83,16 @@ def test_a_pen_draws(page):
     assert "pen" in kinds() and answer(page) == 4
 
 
-def test_the_keyboard_draws_and_presses_every_tool(page):
+def pen_down(page, steps=0):
+    """The keyboard's pen is set down and moved so many steps, and not lifted."""
     page.locator("#pad").focus()
     page.keyboard.press("Space")
-    for _ in range(20):
+    for _ in range(steps):
         page.keyboard.press("ArrowDown")
+
+
+def test_the_keyboard_draws_and_presses_every_tool(page):
+    pen_down(page, 20)
     page.keyboard.press("Space")
     assert answer(page) == 1
     page.keyboard.press("Control+z")
@@ -107,17 +112,13 @@ def test_the_keyboard_draws_and_presses_every_tool(page):
 
 
 def test_a_mouse_draws_where_the_keyboard_left_its_pen_down(page):
-    page.locator("#pad").focus()
-    page.keyboard.press("Space")
+    pen_down(page)
     draw(page, DRAWINGS[70]["strokes"])
     assert answer(page) == 7
 
 
 def test_undo_takes_back_a_stroke_that_is_not_finished(page):
-    page.locator("#pad").focus()
-    page.keyboard.press("Space")
-    for _ in range(10):
-        page.keyboard.press("ArrowDown")
+    pen_down(page, 10)
     page.keyboard.press("Control+Shift+z")
     assert answer(page) == 1, "that is to do it again, not to undo it"
     page.keyboard.press("Control+z")

@@ -104,7 +104,7 @@ def updates(made: Sequence[tuple[int, float, float]], over: str = "number") -> F
     a learning-rate range test is read. What follows a loss that is no number is left out. Raises
     ``ValueError`` where nothing is left, and for another ``over``.
     """
-    look_up("axis", over, {"number": 0, "lr": 0})
+    rows = look_up("axis", over, {"number": 2, "lr": 1})
     if not made:
         raise ValueError("no update was heard: run.fit(on_update=updates.append) fills a list")
     finite = list(itertools.takewhile(lambda update: math.isfinite(update[1]), made))
@@ -116,7 +116,6 @@ def updates(made: Sequence[tuple[int, float, float]], over: str = "number") -> F
     number, loss, rate = np.array(made).T
     at = number if over == "number" else rate
     mean = np.convolve(loss, np.ones(window) / window, "valid")
-    rows = 2 if over == "number" else 1
     figure, axes = plot_style.figure(rows, 1, height=2.4 * rows + 1, sharex=True, squeeze=False)
     axes[0, 0].plot(at, loss, ".", color=GREY, ms=2.5, alpha=0.5, label="one batch")
     middles = at[(window - 1) // 2 :][: len(mean)]
