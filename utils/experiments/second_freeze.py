@@ -45,13 +45,6 @@ def _recipe(limit: int, settings: dict) -> Recipe:
 _SEARCHED = {2000: ["", "-split-2"]}  # once more on the second split: how much of it is chance
 
 SECOND = {limit: _recipe(limit, settings) for limit, settings in _BEST.items()}
-TESTED = {limit: SECOND[limit] for limit in (2000, 3500, 8000)}  # 20,000 has not all of its runs
-# What stands for each size now: smaller and larger ones than were tested again are of the first.
-NEWEST = {
-    **{limit: known for limit, known in FRONTIER.items() if limit < min(TESTED)},
-    **TESTED,
-    **{limit: known for limit, known in FRONTIER.items() if limit > max(TESTED)},
-}
 
 EXPERIMENTS = tuple(
     Experiment(
@@ -60,7 +53,6 @@ EXPERIMENTS = tuple(
         seeds=20,
         first=100,
         evidence=tuple(f"search/{limit}{splits}.journal" for splits in _SEARCHED.get(limit, [""])),
-        draft=limit not in TESTED,
     )
     for limit, recipe in SECOND.items()
 )

@@ -77,9 +77,9 @@ def test_the_picture_has_ours_and_theirs(sized, monkeypatch):
     figure = frontier.picture()
     assert frontier.finding() in words(figure)
     (axes,) = figure.axes
-    # A line, and the two ends of its bars, of the newest and of those that they took the place of.
+    # A line, and the two ends of its bars, of what stands now and of the first freeze.
     newest, before = (line.get_xydata() for line in axes.lines[::3])
-    limits = [[5000, 20_000], [2000, 4000, 8000, 10_000]]
+    limits = [[5000, 20_000], FRONTIER]
     for drawn, of_these in zip((newest, before), limits, strict=True):
         assert drawn[:, 0].tolist() == [parameters(FRONTIER[limit]) for limit in of_these]
         assert drawn[:, 1] == pytest.approx([LEVELS[limit] for limit in of_these])
@@ -89,7 +89,8 @@ def test_the_picture_has_ours_and_theirs(sized, monkeypatch):
 
 
 def test_the_mistakes_are_the_largest_networks_first_seeds(wrong, mnist):
-    wrong[frontier.LARGEST.name] = {0: [(0, 7, 1), (947, 8, 9), (4823, 9, 4)], 1: [(5, 1, 2)]}
+    largest = frontier.NETWORKS[-1].name
+    wrong[largest] = {100: [(0, 7, 1), (947, 8, 9), (4823, 9, 4)], 101: [(5, 1, 2)]}
     figure = frontier.mistakes_picture(mnist)
     assert "3 mistakes; * 1 whose label" in words(figure)
     titles = [axes.get_title() for axes in figure.axes if axes.get_title()]

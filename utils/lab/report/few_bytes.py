@@ -12,7 +12,7 @@ from utils import integers, models, plot_style
 from utils.experiments import catalogue
 from utils.experiments.experiment import texts
 from utils.experiments.few_bytes import BYTES
-from utils.experiments.second_freeze import NEWEST, TESTED
+from utils.experiments.second_freeze import SECOND
 from utils.lab.report import frontier, paired, pictures
 from utils.lab.report.intervals import (
     CLAIM,
@@ -32,7 +32,7 @@ from utils.support.tables import Table
 
 FLOAT = 4  # bytes
 BYTES_LEARNED = "bytes of all that is learned"
-LOOKS = f"in floats, {len(views.SHIFTS)} looks"
+VIEWS = f"in floats, {len(views.SHIFTS)} views"
 THEIR_MACS = "million MACs of these"
 ON_AVERAGE = "of the test digits on average"
 TICKS = (1000, 2000, 3000, 6000, 10_000, 20_000, 40_000, 80_000)
@@ -66,15 +66,15 @@ def table() -> Table:
         ("whole numbers, last epoch", with_seeds),
         ("lowest, highest", lambda recipe: paired.ends(read(recipe))),
         ("with activations in floats", lambda recipe: f"{paired.last(recipe).mean():.3f}"),
-        (LOOKS, lambda recipe: f"{looked(recipe).mean():.3f}"),
-        (THEIR_MACS, macs_of_looks),
+        (VIEWS, lambda recipe: f"{over_views(recipe).mean():.3f}"),
+        (THEIR_MACS, macs_of_views),
         ("± test images", paired.image_error),
         ("at least, at 1 %", at_least),
     )
 
 
-def looked(recipe: Recipe) -> pd.Series:
-    """Test accuracy of the mean answer over five looks at a digit, in per cent, by seed.
+def over_views(recipe: Recipe) -> pd.Series:
+    """Test accuracy of the mean answer over five views of a digit, in per cent, by seed.
 
     See ``utils.lab.runs.views``: the network's activations are floats, and it takes five times the
     MACs.
@@ -82,8 +82,8 @@ def looked(recipe: Recipe) -> pd.Series:
     return _accuracies(recipe, lambda run: run["views_correct"])
 
 
-def macs_of_looks(recipe: Recipe) -> str:
-    """Million MACs of all the looks at one digit."""
+def macs_of_views(recipe: Recipe) -> str:
+    """Million MACs of all the views of one digit."""
     return f"{len(views.SHIFTS) * models.count_macs(build_model(recipe)) / 1e6:.2f}"
 
 
@@ -96,7 +96,7 @@ def _accuracies(recipe: Recipe, correct: Callable[[dict], int]) -> pd.Series:
 def short() -> Table:
     """What a page has room for of ``table``."""
     columns = ("bytes", "parameters", "million MACs", "whole numbers, last epoch")
-    return table().only(*columns, "± test images", LOOKS, THEIR_MACS, "at least, at 1 %")
+    return table().only(*columns, "± test images", VIEWS, THEIR_MACS, "at least, at 1 %")
 
 
 def with_seeds(recipe: Recipe) -> str:
@@ -140,13 +140,13 @@ def by_parameters_and_bytes() -> Figure:
 
 def panel(axes: Axes) -> None:
     """What ``picture`` shows, on axes of another's."""
-    ours, floats, others = list(BYTES.values()), list(NEWEST.values()), elsewhere()
+    ours, floats, others = list(BYTES.values()), list(SECOND.values()), elsewhere()
     look = {"fmt": "s-", "ms": 7, "capsize": 4, "lw": 1.4, "zorder": 3}
     name = "weights of few values, mean ± standard deviation over seeds"
     for recipe, one in zip(ours, _marked(axes, ours, ORANGE, name, look), strict=True):
         about = {"ha": "center", "color": "black"}
         pictures.label(axes, f"{one.mean:.2f}", size(recipe), one.mean + one.std, (0, 5), **about)
-    _marked(axes, list(TESTED.values()), BLUE, "a byte a weight, rounded after training", look)
+    _marked(axes, list(SECOND.values()), BLUE, "a byte a weight, rounded after training", look)
     places = [FLOAT * parameters(recipe) for recipe in floats]
     name = "the frontier's networks in floats, 4 bytes a parameter"
     pictures.means(axes, places, floats, label=name, color=GREY, **look)

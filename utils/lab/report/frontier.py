@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import partial
 
 import numpy as np
@@ -16,7 +15,7 @@ from utils.experiments import catalogue
 from utils.experiments.experiment import texts
 from utils.experiments.frontier import FRONTIER, LONG
 from utils.experiments.recorded import BadResult
-from utils.experiments.second_freeze import NEWEST
+from utils.experiments.second_freeze import SECOND
 from utils.history import Mistakes
 from utils.lab.report import choices, label_errors, paired, pictures
 from utils.lab.report.intervals import (
@@ -38,9 +37,7 @@ from utils.recipes import Recipe, formatted, switched_on
 from utils.support.tables import Table
 
 ENOUGH = 99.40  # what the smallest network is asked for
-CROWDED = 1.3  # times as large: below, the figures at two marks would touch
-NETWORKS = list(NEWEST.values())
-LARGEST = NETWORKS[-1]
+NETWORKS = list(SECOND.values())  # what stands for each size now
 ABLATED = FRONTIER[8000].name
 _BEFORE = dict(zip(FRONTIER.values(), (None, *FRONTIER.values()), strict=False))
 DELTA_BEFORE = (
@@ -189,8 +186,9 @@ def line(sizes: ArrayLike) -> np.ndarray:
 
 def mistakes() -> Mistakes:
     """What the first seed of the largest network gets wrong."""
-    wrong = results.mistakes([LARGEST.name])
-    return results.as_mistakes(wrong[wrong.seed == catalogue.get(LARGEST.name).first])
+    largest = NETWORKS[-1].name
+    wrong = results.mistakes([largest])
+    return results.as_mistakes(wrong[wrong.seed == catalogue.get(largest).first])
 
 
 def mistakes_read() -> Table:
@@ -223,10 +221,10 @@ def panel(axes: Axes) -> None:
     sizes = [parameters(recipe) for recipe in NETWORKS]
     ours = pictures.means(axes, sizes, NETWORKS, label=f"ours: {pictures.OURS}", **look)
     _figures(axes, sizes, ours)
-    if first := [recipe for recipe in FRONTIER.values() if recipe not in NETWORKS]:
-        look = {"fmt": "o", "ms": 5, "capsize": 2, "lw": 1, "color": SKY}
-        sizes = [parameters(recipe) for recipe in first]
-        pictures.means(axes, sizes, first, label="ours, the recipes of the first search", **look)
+    first = list(FRONTIER.values())
+    look = {"fmt": "o", "ms": 5, "capsize": 2, "lw": 1, "color": SKY}
+    sizes = [parameters(recipe) for recipe in first]
+    pictures.means(axes, sizes, first, label="ours, the recipes of the first search", **look)
     texts = [e.published for e in catalogue.EXPERIMENTS.values() if e.published]
     designs = pd.DataFrame(texts).drop_duplicates()  # B4 is published once and trained twice
     designs, doubted = designs.rename(columns={"test": "accuracy"}), others.doubt != ""
@@ -241,15 +239,10 @@ def panel(axes: Axes) -> None:
 
 
 def _figures(axes: Axes, sizes: list[int], ours: list[Estimate]) -> None:
-    """Each mean's figure: above it, or below where the line dips and others' marks stand above."""
-    following = [*sizes[1:], math.inf]
-    heights = [-math.inf, *(one.mean for one in ours), -math.inf]
-    sides = zip(heights, heights[2:], strict=False)
-    for size, after, one, beside in zip(sizes, following, ours, sides, strict=True):
-        right, side = (0, "center") if after > CROWDED * size else (6, "right")
-        dips = one.mean < min(beside)
-        end, up = (one.mean - one.std, -13) if dips else (one.mean + one.std, 5)
-        pictures.label(axes, f"{one.mean:.2f}", size, end, (right, up), ha=side, color=BLUE)
+    """Each mean's figure, above it."""
+    for size, one in zip(sizes, ours, strict=True):
+        about = {"ha": "center", "color": BLUE}
+        pictures.label(axes, f"{one.mean:.2f}", size, one.mean + one.std, (0, 5), **about)
 
 
 def smallest() -> Recipe | None:
@@ -270,7 +263,7 @@ def targets_shown() -> str:
 def in_words() -> str:
     """What the smallest network reads, the smallest that is enough, and the largest."""
     told, is_enough = [], smallest()
-    for recipe in dict.fromkeys((NETWORKS[0], is_enough or LARGEST, LARGEST)):
+    for recipe in dict.fromkeys((NETWORKS[0], is_enough or NETWORKS[-1], NETWORKS[-1])):
         found = estimate(last(recipe))
         shown = f"; {claim(found, ENOUGH)}, on these digits" if recipe is is_enough else ""
         about = f"{found.n} trainings{shown}; for other digits too {paired.overall(recipe)}"
@@ -280,7 +273,8 @@ def in_words() -> str:
 
 def finding() -> str:
     """The frontier in one line."""
-    text = f"{parameters(LARGEST):,}: {last(LARGEST).mean():.2f} %"
+    largest = NETWORKS[-1]
+    text = f"{parameters(largest):,}: {last(largest).mean():.2f} %"
     if (recipe := smallest()) is None:
         return f"None of {len(NETWORKS)} sizes is shown to average {ENOUGH:.2f} %; {text}"
     p = p_value(estimate(last(recipe)).p_at_least(ENOUGH))

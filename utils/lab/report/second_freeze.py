@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from utils.experiments.frontier import FRONTIER
-from utils.experiments.second_freeze import TESTED
+from utils.experiments.second_freeze import SECOND
 from utils.lab.report import choices, few_bytes, paired
 from utils.lab.report.intervals import estimate, mean_std, unbroken
 from utils.lab.report.paired import gap, last, last_epoch, noted, parameters, tabulate
@@ -23,7 +23,7 @@ def table() -> Table:
     """Each size's network, its mean in the last epoch, and whether its target is shown."""
     own = ("augmentation", "lr", "ema", "label_smoothing")
     return tabulate(
-        TESTED.values(),
+        SECOND.values(),
         ("network", lambda recipe: f"`{recipe.stages}`"),
         *own,
         *("parameters", "million MACs"),
@@ -41,20 +41,20 @@ def short() -> Table:
 
 
 def otherwise() -> Table:
-    """The same networks with several looks at a digit, and with a byte a weight."""
+    """The same networks with several views of a digit, and with a byte a weight."""
 
-    def looked(recipe: Recipe) -> str:
-        return unbroken(mean_std(estimate(few_bytes.looked(recipe)), 3))
+    def viewed(recipe: Recipe) -> str:
+        return unbroken(mean_std(estimate(few_bytes.over_views(recipe)), 3))
 
     def rounded(recipe: Recipe) -> str:
         return unbroken(mean_std(few_bytes.found(recipe), 3))
 
     return tabulate(
-        TESTED.values(),
+        SECOND.values(),
         "parameters",
         ("last epoch", partial(last_epoch, digits=3)),
-        (f"{len(views.SHIFTS)} looks", looked),
-        (few_bytes.THEIR_MACS, few_bytes.macs_of_looks),
+        (f"{len(views.SHIFTS)} views", viewed),
+        (few_bytes.THEIR_MACS, few_bytes.macs_of_views),
         ("a byte a weight", rounded),
         ("bytes of that", lambda recipe: f"{few_bytes.size(recipe):,}"),
     )
@@ -62,7 +62,7 @@ def otherwise() -> Table:
 
 def two_freezes() -> Table:
     """Both freezes, size by size, on validation before and on the test set after."""
-    limits = {recipe: limit for limit, recipe in TESTED.items()}
+    limits = {recipe: limit for limit, recipe in SECOND.items()}
 
     def first(recipe: Recipe) -> Recipe:
         return FIRST[limits[recipe]]

@@ -42,7 +42,7 @@ def run(
     With ``keep_network`` its ``network`` holds the weights (see ``networks.packed``); with
     ``corrupted`` sets its ``corrupted_correct`` says how many images of each one's test half are
     read. A plain network's ``rounded`` says what its file of few bytes takes and reads, and
-    ``views_correct`` how many images it reads by five looks at each.
+    ``views_correct`` how many images it reads by five views of each.
     """
     device = torch.device(device or training.default_device())
     commit, found = git_commit(), versions()  # what is running, not what it becomes
