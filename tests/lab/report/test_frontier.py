@@ -1,7 +1,5 @@
 """The frontier's tables and pictures, every number from made-up runs; its published facts."""
 
-import re
-
 import pandas as pd
 import pytest
 from made_up import columns, of, words
@@ -50,16 +48,6 @@ def test_the_smallest_that_is_enough_is_the_smallest(sized, monkeypatch):
     monkeypatch.setattr(frontier, "ENOUGH", 99.99)
     assert frontier.smallest() is None
     assert "None of 6 sizes is shown to average 99.99 %;" in frontier.finding()
-
-
-def test_the_readme_tells_the_smallest_that_is_enough_beside_both_ends(sized, monkeypatch):
-    told = frontier.in_words()
-    sizes = [f"{parameters(FRONTIER[limit]):,}" for limit in (2000, 8000, 20_000)]
-    assert re.findall(r"([\d,]+) parameters reach", told) == sizes
-    assert "(5 trainings; a mean of at least 99.40 % is shown at a level of 0.01, p < " in told
-    assert told.count("is shown") == 1 and told.count("for other digits too [") == 3
-    monkeypatch.setattr(frontier, "ENOUGH", 99.99)
-    assert frontier.in_words().count("parameters reach") == 2
 
 
 def test_longer_runs_are_compared_seed_by_seed(sized):

@@ -17,7 +17,6 @@ from utils.lab.report import frontier, paired, pictures
 from utils.lab.report.intervals import (
     CLAIM,
     Estimate,
-    claim,
     estimate,
     mean_std,
     p_value,
@@ -175,20 +174,3 @@ def title() -> str:
     p = p_value(one.p_at_least(target))
     shown = f"{size(recipe):,} bytes are shown to read at least {target:.2f} % {ON_AVERAGE}"
     return f"{shown} ({one.n} seeds, {p})"
-
-
-def finding() -> str:
-    """Each file and what it reads, in words."""
-    files, levels = [], None  # levels: of the file before
-    for recipe in BYTES.values():
-        one, what = found(recipe), f"{'one' if files else 'A file'} of {size(recipe):,} bytes"
-        if recipe.levels != levels:
-            what += f", with weights of {recipe.levels} values,"
-        shown = claim(one, catalogue.get(recipe.name).target)
-        both = paired.overall(recipe)
-        files.append(
-            f"{what} reads {mean_std(one)} % ({one.n} trainings; {shown}, on these digits; for "
-            f"other digits too {both})"
-        )
-        levels = recipe.levels
-    return f"{'; '.join(files)}."

@@ -22,9 +22,7 @@ from utils.lab.report.intervals import (
     CLAIM,
     Difference,
     Estimate,
-    claim,
     estimate,
-    mean_std,
     p_value,
     paired_difference,
     verdict,
@@ -258,17 +256,6 @@ def targets_shown() -> str:
         f"Each size had a target of its own, listed in notebook 07: {shown} of {len(FRONTIER)} are "
         f"shown. The table asks whether a mean of at least {ENOUGH:.2f} % is."
     )
-
-
-def in_words() -> str:
-    """What the smallest network reads, the smallest that is enough, and the largest."""
-    told, is_enough = [], smallest()
-    for recipe in dict.fromkeys((NETWORKS[0], is_enough or NETWORKS[-1], NETWORKS[-1])):
-        found = estimate(last(recipe))
-        shown = f"; {claim(found, ENOUGH)}, on these digits" if recipe is is_enough else ""
-        about = f"{found.n} trainings{shown}; for other digits too {paired.overall(recipe)}"
-        told.append(f"{parameters(recipe):,} parameters reach {mean_std(found)} % ({about})")
-    return f"{', '.join(told)}."
 
 
 def finding() -> str:

@@ -13,10 +13,8 @@ from pathlib import Path
 
 from utils import models, receptive_field
 from utils.experiments import catalogue
-from utils.experiments.experiment import texts
 from utils.experiments.robust import ROBUST
-from utils.experiments.speed import FASTEST
-from utils.experiments.steps import STEPS, previous
+from utils.experiments.steps import STEPS
 from utils.lab.report import (
     beyond,
     card,
@@ -25,6 +23,7 @@ from utils.lab.report import (
     few_bytes,
     figures,
     frontier,
+    headlines,
     records,
     replication,
     robust,
@@ -33,8 +32,6 @@ from utils.lab.report import (
     steps,
     studies,
 )
-from utils.lab.report.intervals import estimate, mean_std
-from utils.lab.report.paired import last, overall, overall_gap, parameters
 from utils.lab.runs import results, seals
 from utils.lab.runs.job import images_of
 from utils.lab.timing import benchmark
@@ -59,39 +56,6 @@ SECTION = re.compile(
 )
 
 
-def findings() -> str:
-    """The lines at the head of the README, in words that need no explanation."""
-    first, best = STEPS[0], STEPS[-1]
-    before, after = (mean_std(estimate(last(step))) for step in (first, best))
-    added = [(results.best_accuracies(step.name) - last(step)).mean() for step in (first, best)]
-    gains = [f"{step.title.lower()} {overall_gap(previous(step), step)}" for step in STEPS[1:]]
-    race, record, first_one = speed.read(), speed.reached(speed.RECORD), speed.reached(speed.FIRST)
-    seconds = speed.seconds(race).median()
-    usual, stages = speed.reached(speed.BASELINE), [text for text in texts() if "stage" in text]
-    quoted = sum(text.get("epoch") == "best" for text in stages)
-    again = benchmark.ENTRANTS[speed.RECORD].epochs - 1
-    return f"""\
-- **Four steps.** The first step's network, of {parameters(first):,} parameters, reads {before} % \
-of the test digits, the last one's, of {parameters(best):,}, {after} % ({len(last(best))} \
-trainings each; for other trainings and other digits {overall(first)} and {overall(best)}). In \
-percentage points: \
-{"; ".join(gains)}.
-- **Peeking.** Of the {len(stages)} published stages {quoted} quote the best test accuracy seen in \
-training. Here that adds {added[0]:.2f} points to the first step and {added[1]:.2f} to the last, \
-with the same networks.
-- **Speed.** A published network, trained the usual way, takes \
-{seconds[speed.BASELINE]:.0f} seconds, and {seconds[speed.COURSE]:.0f} in this course's faster \
-version, which ends at {mean_std(usual)} % ({usual.n} trainings). The speed record takes \
-{seconds[speed.RECORD]:.1f} seconds on the same machine ({race["machine"]}): all digits once, \
-then {again} times the hardest quarter. It ends at {mean_std(record)} % ({record.n} trainings; \
-{speed.claim(speed.RECORD)}, on these 10,000 digits; for other digits too {overall(FASTEST)}). The \
-first record took {seconds[speed.FIRST]:.1f} seconds to {mean_std(first_one)} % ({first_one.n} \
-trainings).
-- **Size.** {frontier.in_words()}
-- **Bytes.** {few_bytes.finding()}
-- **Other digits.** {robust.finding()}"""
-
-
 def machine() -> str:
     """What the recorded runs were made on, and how long all of them took."""
     recipes = [experiment.recipe for experiment in catalogue.EXPERIMENTS.values()]
@@ -109,7 +73,8 @@ def readme_sections() -> dict[str, str]:
     """Everything between the README's markers, by name."""
     table = steps.short()
     unbroken = re.sub(r"(\[[-+]\S+,) (?=[-+])", "\\1\u00a0", str(Table(table.columns, table.rows)))
-    return {"findings": findings(), "experiments": unbroken, "chance": table.note}
+    made = {"networks": str(headlines.networks()), "findings": headlines.findings()}
+    return made | {"experiments": unbroken, "chance": table.note}
 
 
 def results_sections() -> dict[str, str]:
