@@ -54,7 +54,7 @@ def elsewhere() -> pd.DataFrame:
 
 
 def table() -> Table:
-    """The most accurate network of each size that was found, beside what was set for it."""
+    """The first freeze's network of each size, beside what was set for it."""
     limits = {recipe: limit for limit, recipe in FRONTIER.items()}
 
     made = tabulate(
