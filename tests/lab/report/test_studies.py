@@ -1,15 +1,17 @@
 """The studies' tables and pictures, every number by hand from made-up runs."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from made_up import columns, of, row, words
 
 from utils import schedules
+from utils.experiments.recorded import BadResult
 from utils.experiments.steps import AUGMENTATION, REGULARIZATION
 from utils.lab.report import studies
 from utils.lab.report.paired import DELTA
-from utils.lab.runs import protocol, results
+from utils.lab.runs import results
 
 
 def test_a_study_shows_differences_from_its_base(runs):
@@ -61,15 +63,26 @@ def test_mended_pairs_are_counted_with_all_other_mistakes(wrong):
     assert found["all other mistakes"][:2] == ["2.0", "1.0"]
 
 
-def test_engines_are_paired_by_seed_and_averaged_over_networks(monkeypatch):
-    base, first = [99.1, 99.3, 99.2, 99.4, 99.5], {}
-    for name, gain in (("03_augmentation", 0.3), ("design_a_augmented", 0.0), ("design_e2", -0.6)):
-        first[f"{name}_stock"] = {"last": dict(enumerate(base))}
-        first[name] = {"last": {seed: accuracy + gain for seed, accuracy in enumerate(base)}}
-    monkeypatch.setattr(protocol, "first_records", lambda: first)
-    table = studies.engines()
+def test_engines_are_paired_by_seed_and_held_against_the_margin(monkeypatch):
+    base = [99.1, 99.3, 99.2, 99.4, 99.5]
+    gains = {"03_augmentation": 0.3, "design_a_augmented": 0.0, "design_e2": -0.15}
+
+    def frame(names):
+        gain = gains.get(names[0], 0.0)
+        runs = [(seed, value + gain, 1) for seed, value in zip(range(10, 15), base, strict=True)]
+        runs += [(0, 90.0, 1), (10, 90.0, 2)]  # another seed, the second split
+        return pd.DataFrame(runs, columns=["seed", "accuracy", "split"]).assign(tried="as chosen")
+
+    monkeypatch.setattr(studies.choices, "frame", frame)
+    table, shown = studies.engines(), "equivalent within 0.1"
     assert row(table, "Augmentation")[DELTA] == "+0.30 [+0.30, +0.30]"
-    assert row(table, "mean of all")[DELTA] == "-0.10 [-0.10, -0.10]"
+    assert row(table, "Augmentation")[shown] == "not shown (p = 1.00)"
+    assert row(table, "Design A")[shown] == "yes (p < 0.001)"
+    assert row(table, "mean of all")[DELTA] == "+0.05 [+0.05, +0.05]"
+    assert row(table, "mean of all")[shown] == "yes (p < 0.001)"
+    monkeypatch.setattr(studies, "ENGINE_SEEDS", range(10, 16))
+    with pytest.raises(BadResult, match=r"lacks validation runs of seeds \[15\]: .*--seeds 10-15"):
+        studies.engines()
 
 
 def test_the_best_epoch_less_the_last_of_every_run(runs, monkeypatch):

@@ -14,6 +14,7 @@ from torch import Tensor
 from utils import plot_style, plots, schedules
 from utils.experiments import catalogue
 from utils.experiments.published import DESIGN_E2, DESIGN_E3
+from utils.experiments.recorded import BadResult
 from utils.experiments.steps import AUGMENTATION, LR_SCHEDULE, REGULARIZATION, SKELETON
 from utils.experiments.studies import (
     BATCH_256,
@@ -24,7 +25,7 @@ from utils.experiments.studies import (
     SCHEDULES,
     STOCK_ENGINE,
 )
-from utils.lab.report import paired
+from utils.lab.report import choices, paired
 from utils.lab.report.designs import common_of
 from utils.lab.report.intervals import (
     Difference,
@@ -43,7 +44,8 @@ from utils.lab.report.paired import (
     tabulate,
     with_seeds,
 )
-from utils.lab.runs import protocol, results
+from utils.lab.runs import results
+from utils.lab.runs.validation import AS_CHOSEN
 from utils.plot_style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED
 from utils.recipes import Recipe, difference, in_words
 from utils.support.seeds import seeded
@@ -179,19 +181,16 @@ def mended_pairs() -> Table:
 
 
 MARGIN = 0.1  # points: two engines closer than this may stand for each other
+ENGINE_SEEDS = range(10, 15)  # fresh ones, trained after the margin was set, by one commit
 
 
 def engines() -> Table:
-    """Test accuracy with either augmentation engine, and whether the two may stand for each other.
+    """Validation accuracy with either augmentation engine, and whether they are equivalent.
 
-    *Equivalent* is shown where both one-sided tests exclude a difference of ``MARGIN``, which was
-    named after these runs were made. Runs of both engines are the first records, made on one
-    machine.
+    They are where both one-sided tests exclude a difference of ``MARGIN``. Raises ``BadResult``
+    where a run is missing.
     """
-    pairs = {
-        batched: tuple(protocol.first_accuracies(r.name) for r in (stock, batched))
-        for batched, stock in STOCK_ENGINE.items()
-    }
+    pairs = {batched: (_chosen(stock), _chosen(batched)) for batched, stock in STOCK_ENGINE.items()}
     found = {batched: paired.difference(*pair) for batched, pair in pairs.items()}
     # One value a seed, since a seed's runs share their order of images.
     stock, batched = (np.mean(sides, axis=0) for sides in zip(*pairs.values(), strict=True))
@@ -206,6 +205,18 @@ def engines() -> Table:
         rows.append([*cells, Difference(change), equal])
     columns = ["trained", "albumentations, image by image", "batched tensors", DELTA]
     return noted(Table([*columns, f"equivalent within {MARGIN}"], rows))
+
+
+def _chosen(recipe: Recipe) -> pd.Series:
+    """Validation accuracies of the recipe as it is, by seed of ``ENGINE_SEEDS``."""
+    runs = choices.frame([recipe.name]).query("split == 1").set_index("seed")
+    runs = runs[runs.tried == AS_CHOSEN].accuracy
+    if missing := sorted({*ENGINE_SEEDS} - {*runs.index}):
+        raise BadResult(
+            f"{recipe.name} lacks validation runs of seeds {missing}: python -m utils.lab choose "
+            f"{recipe.name} --seeds {ENGINE_SEEDS.start}-{ENGINE_SEEDS.stop - 1}"
+        )
+    return runs.loc[list(ENGINE_SEEDS)]
 
 
 def best_minus_last() -> pd.DataFrame:
