@@ -139,16 +139,16 @@ def by_parameters_and_bytes() -> Figure:
 
 def panel(axes: Axes) -> None:
     """What ``picture`` shows, on axes of another's."""
-    ours, floats, others = list(BYTES.values()), list(SECOND.values()), elsewhere()
+    ours, second, others = list(BYTES.values()), list(SECOND.values()), elsewhere()
     look = {"fmt": "s-", "ms": 7, "capsize": 4, "lw": 1.4, "zorder": 3}
     name = "weights of few values, mean ± standard deviation over seeds"
     for recipe, one in zip(ours, _marked(axes, ours, ORANGE, name, look), strict=True):
         about = {"ha": "center", "color": "black"}
         pictures.label(axes, f"{one.mean:.2f}", size(recipe), one.mean + one.std, (0, 5), **about)
-    _marked(axes, list(SECOND.values()), BLUE, "a byte a weight, rounded after training", look)
-    places = [FLOAT * parameters(recipe) for recipe in floats]
+    _marked(axes, second, BLUE, "a byte a weight, rounded after training", look)
+    places = [FLOAT * parameters(recipe) for recipe in second]
     name = "the frontier's networks in floats, 4 bytes a parameter"
-    pictures.means(axes, places, floats, label=name, color=GREY, **look)
+    pictures.means(axes, places, second, label=name, color=GREY, **look)
     name, look = "BitNetMCU: one run, bytes of weights alone", {"marker": "+", "s": 55, "lw": 1.8}
     axes.scatter(others.bytes, others.accuracy, color=GREEN, label=name, **look)
     pictures.against(axes, BYTES_LEARNED, TICKS)
