@@ -111,6 +111,16 @@ def test_the_keyboard_draws_and_presses_every_tool(page):
     assert "o=011" in address(page)
 
 
+def test_a_screen_reader_hears_of_a_stroke_once_its_pen_is_lifted(page):
+    busy = "[...document.querySelectorAll('[aria-live]')].map((said) => said.ariaBusy === 'true')"
+    pen_down(page)
+    assert all(page.evaluate(busy))
+    page.keyboard.press("Space")
+    assert not any(page.evaluate(busy))
+    page.keyboard.press("ArrowDown")
+    assert not any(page.evaluate(busy)), "the pen is up"
+
+
 def test_a_mouse_draws_where_the_keyboard_left_its_pen_down(page):
     pen_down(page)
     draw(page, DRAWINGS[70]["strokes"])

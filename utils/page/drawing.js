@@ -148,7 +148,7 @@ export function makePad(pad, page) {
     } else {
       begin(cursor);
     }
-    if (current || move) page.changed(false);
+    if (current || move) page.changed(!current);
   });
   pad.addEventListener("focus", page.repaint);
   pad.addEventListener("blur", () => {

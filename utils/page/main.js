@@ -120,6 +120,8 @@ function save() {
 }
 
 function changed(finished) {
+  // What changes with every point of a stroke is said once, when the pen is lifted.
+  for (const said of ["verdict", "unit"]) get(said).ariaBusy = String(!finished);
   read();
   if (finished) save();
 }
