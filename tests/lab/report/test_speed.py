@@ -99,10 +99,11 @@ def test_the_tries_for_one_target_stand_in_their_order_each_at_its_level(measure
 
 def test_targets_are_held_against_what_was_measured(measured, monkeypatch):
     monkeypatch.setattr(benchmark, "targets", lambda: [["loading", "≤ 3 %", "2.0 %", "yes"]])
-    accuracy, seconds, loading = speed.targets(measured).rows
+    accuracy, seconds, random, loading = speed.targets(measured).rows
     assert "40 seeds, at p < 0.0033" in accuracy[0]
     assert accuracy[1:] == ["≥ 99.40", "99.820", "yes (p < 0.001)"]
     assert seconds[1:] == ["≤ 4.0", "2.4", "yes"]
+    assert random[1:] == ["all", "all but the first", "no"]
     measured["race"][RECORD] = runs_of(0.5, (4.5, 3.5, 5.5), 99.4)
     assert speed.targets(measured).rows[1][1:] == ["≤ 4.0", "5.0", "no, by 1.0"]
     assert loading[0] == "loading"

@@ -142,10 +142,15 @@ def targets(measured: dict | None = None) -> Table:
             f"{found:.1f}",
             "yes" if found <= most else f"no, by {found - most:.1f}",
         ],
+        ["layers that begin with random weights", "all", *_random_layers(known.recipe)],
     ]
     return Table(
         ["target of the record", "wanted", "measured", "reached"], rows + benchmark.targets()
     )
+
+
+def _random_layers(recipe: Recipe) -> tuple[str, str]:
+    return ("all but the first", "no") if recipe.whitened else ("all", "yes")
 
 
 def reached(name: str) -> Estimate:
