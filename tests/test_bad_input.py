@@ -135,7 +135,8 @@ WRONG_CALLS = {
     ),
     "same": (lambda: receptive_field.rows(nn.Conv2d(1, 1, 3, padding="same")), "'same' is not a"),
     "dilated": (lambda: receptive_field.rows(nn.Conv2d(1, 1, 3, dilation=2)), "is dilated"),
-    "no layer": (lambda: receptive_field.final(nn.Linear(2, 2)), "Linear has no convolution"),
+    "no layer": (lambda: receptive_field.final(nn.Flatten()), "Flatten has no convolution"),
+    "other maps": (lambda: receptive_field.final(nn.Linear(2, 2)), "not take 1 whole maps of 28"),
     "too small": (lambda: receptive_field.rows(nn.Conv2d(1, 1, 5), side=4), "does not fit a map"),
     "transposed": (
         lambda: receptive_field.rows(

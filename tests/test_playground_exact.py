@@ -23,6 +23,12 @@ def script():
     return Script()
 
 
+def test_a_damaged_drawing_in_an_address_is_left_out(script):
+    assert script.strokes("#d=1IDIDgh") == [{"pen": 1, "points": [[515, 515], [515, 516]]}]
+    for damaged in ("#d=1IDIDg", "#d=1IDID!!", "#d=1IDI"):
+        assert script.strokes(damaged) == []
+
+
 def compared(script, network, described, images):
     """Answers equal, probabilities within 1e-4, on pixels that are set upright already."""
     script.take(described)

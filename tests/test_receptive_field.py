@@ -58,6 +58,18 @@ def test_padding_and_stride_by_hand():
     assert receptive_field.measured(model) == [5, 9]
 
 
+def test_what_takes_whole_maps_sees_all_of_what_they_see():
+    linear = nn.Sequential(
+        *(nn.Conv2d(1, 4, 3), nn.MaxPool2d(2), nn.Flatten()),
+        *(nn.Linear(4 * 13 * 13, 20), nn.ReLU(), nn.Linear(20, 10)),
+    )
+    largest = nn.Sequential(nn.Conv2d(1, 10, 3), nn.AdaptiveMaxPool2d(1), nn.Flatten())
+    assert [row.r_out for row in receptive_field.rows(linear)] == [3, 4, 28, 28]
+    assert receptive_field.measured(linear) == [3, 4, 28, 28]
+    assert receptive_field.final(largest) == 28
+    assert [row.ch_out for row in receptive_field.rows(linear)] == [4, 4, 20, 10]
+
+
 def test_measuring_leaves_the_model_as_it_was():
     model = build_model(REGULARIZATION).train()
     before = {name: value.clone() for name, value in model.state_dict().items()}

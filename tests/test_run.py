@@ -1,5 +1,7 @@
 """Run and compare: from a recipe to numbers, with pieces of one's own, the same every time."""
 
+from dataclasses import replace
+
 import albumentations as A
 import pytest
 import torch
@@ -200,8 +202,21 @@ def test_a_run_stands_beside_what_is_known_of_its_recipe(few):
         rows["test accuracy, last epoch"][0] == "100.00"
         and "±" in rows["test accuracy, last epoch"][1]
     )
+    run = Run(SKELETON, replace(few, judge="Validation"), device="cpu")
+    run.history = training.History(2, 1, [0.1], [1.0], [0.5], [1], [0.5], [1])
+    table = run.beside_recorded()
+    assert table.columns[1:] == [own, published], "recorded runs are judged on the test set"
+    assert ["validation accuracy, last epoch", "100.00", ""] in table.rows
     run = Run(SKELETON.variant(dropout=0.5), few, device="cpu")
     assert run.beside_recorded().columns[1:] == [own], "nothing is recorded of it"
+
+
+def test_arguments_in_another_order_are_one_clear_error(few):
+    for call in (lambda: Run(few, SKELETON), lambda: compare(SKELETON, few, SKELETON)):
+        with pytest.raises(ValueError, match="ImageSet stands in the place of Recipe"):
+            call()
+    with pytest.raises(ValueError, match="str stands in the place of Recipe"):
+        Run("01_skeleton", few)
 
 
 def test_compare_pairs_seeds_on_images_outside_the_test_set(few, capsys, monkeypatch):

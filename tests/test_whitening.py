@@ -59,6 +59,11 @@ def test_a_layer_that_it_cannot_set_is_named(layers, message, digits):
         whitening.whiten(layers, digits.train_images[:10])
 
 
+def test_images_that_the_layer_does_not_see_are_refused():
+    with pytest.raises(ValueError, match="made for normalized images: leave standardize out"):
+        SPEEDRUN.variant(whitened=True, standardize=True)
+
+
 def test_weights_of_few_levels_are_refused():
     with pytest.raises(ValueError, match="whitened=True sets floats: leave levels at 0"):
         SPEEDRUN.variant(whitened=True, levels=7)

@@ -31,8 +31,9 @@ FINE = 4  # a stroke grows and shrinks by quarters of a pixel on either side
 
 
 @of_pixels
-def shot_noise(ink: np.ndarray, streams: Streams, photons: float = 3) -> np.ndarray:
+def shot_noise(ink: np.ndarray, streams: Streams) -> np.ndarray:
     """Too little light: a pixel counts photons, three on average where ink is full."""
+    photons = 3
     counts = [stream.poisson(photons * image) for stream, image in zip(streams, ink, strict=True)]
     return np.stack(counts) / photons
 
@@ -70,13 +71,13 @@ def _moved(ink: np.ndarray, scale: float = 1.0, shifts: np.ndarray | None = None
 
 
 @of_pixels
-def shear(ink: np.ndarray, streams: Streams, angle: float = 0.4) -> np.ndarray:
-    """Leaning by so many radians to either side, about the centre.
+def shear(ink: np.ndarray, streams: Streams) -> np.ndarray:
+    """Leaning by 0.4 radians to either side, about the centre.
 
     As in the scikit-image of MNIST-C's time: a pixel down the output is cos(angle) down the input
     and sin(angle) aside, so that the digit grows a little as it leans.
     """
-    angles = torch.from_numpy(angle * signs(streams)[:, 0]).float()
+    angles = torch.from_numpy(0.4 * signs(streams)[:, 0]).float()
     maps = torch.zeros(len(ink), 2, 3)
     maps[:, 0, 0], maps[:, 0, 1], maps[:, 1, 1] = 1.0, -angles.sin(), angles.cos()
     maps[:, :, 2] = CENTRE * (1 - maps[:, :, :2].sum(2))

@@ -43,7 +43,7 @@ def answers(layers: list[Layer], images: np.ndarray) -> np.ndarray:
     if images.dtype != np.uint8 or images.shape[1:] != (28, 28):
         found = f"{images.dtype} {list(images.shape)}"
         raise ValueError(f"images are {found}, expected uint8 [B, 28, 28]")
-    parts = np.array_split(images, max(1, len(images) // TOGETHER))
+    parts = np.array_split(images, max(1, -(-len(images) // TOGETHER)))
     return np.concatenate([_answers(layers, part) for part in parts])
 
 

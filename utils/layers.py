@@ -75,11 +75,10 @@ def block(
     batch_norm: bool,
     dropout: float,
     padding: int = 0,
-    stride: int = 1,
     bias: bool = False,
 ) -> list:
     """A convolution and what follows it in this ``order`` (see ``following``)."""
-    convolution = nn.Conv2d(channels_in, channels_out, kernel, stride, padding, bias=bias)
+    convolution = nn.Conv2d(channels_in, channels_out, kernel, padding=padding, bias=bias)
     switches = {"batch_norm": batch_norm, "dropout": dropout}
     return [convolution, *following(channels_out, order=order, **switches)]
 

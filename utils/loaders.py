@@ -45,7 +45,8 @@ class MemoryLoader:
     ``[N, 28, 28]`` of batches to the same, with every random number drawn from ``generator``
     (``warping.BatchedPolicy``); ``OwnPolicy`` makes one of a function.
     The order and the augmentation come from ``seed`` alone: two loaders with one seed agree,
-    two epochs of one loader differ. The last batch may be smaller.
+    two epochs of one loader differ. An ``OwnPolicy`` draws from the global streams instead. The
+    last batch may be smaller.
     """
 
     def __init__(

@@ -84,7 +84,7 @@ def count_parameters(model: nn.Module) -> int:
 
 
 def count_macs(model: nn.Module) -> int:
-    """MACs (multiply-accumulates) of the convolutions for one image."""
+    """MACs (multiply-accumulates) of convolutions and linear layers for one image."""
     from torch.utils.flop_counter import FlopCounterMode
 
     with torch.no_grad(), FlopCounterMode(display=False) as counter:

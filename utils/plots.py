@@ -154,7 +154,8 @@ def curves(history: History, name: str) -> Figure:
     if train[0] < right.get_ylim()[0]:
         right.text(1, right.get_ylim()[0], f" train: {train[0]:.0f} %", va="bottom", fontsize=8)
     ahead = train[-1] - test[-1]
-    lead = f"train {ahead:.2f} points above test" if ahead > 0 else f"test {-ahead:.2f} above train"
+    words = "train {:.2f} points above test" if ahead > 0 else "test {:.2f} above train"
+    lead = words.format(abs(ahead))
     return plot_style.title(figure, f"Test accuracy ends at {test[-1]:.2f} %, {lead}", name)
 
 

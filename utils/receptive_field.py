@@ -16,12 +16,13 @@ from torch import Tensor, nn
 from utils.support import checks
 from utils.support.tables import Table
 
-SPATIAL = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)
+WHOLE = (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.Linear)  # each output sees all of the map
+SPATIAL = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d, *WHOLE)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One spatial layer; sides, jumps and receptive fields in pixels."""
+    """One layer; sides, jumps and receptive fields in pixels."""
 
     operation: str
     n_in: int
@@ -38,7 +39,7 @@ class Row:
 
 
 def rows(model: nn.Module, side: int = 28) -> list[Row]:
-    """The arithmetic for each convolution and pooling layer of ``model``, in order.
+    """The arithmetic for each convolution, pooling and linear layer of ``model``, in order.
 
     ``model`` must apply its layers one after the other. A pool that leaves one pixel has no
     neighbour to step to, so its stride counts as 1, as in the published table.
@@ -49,11 +50,11 @@ def rows(model: nn.Module, side: int = 28) -> list[Row]:
             if hasattr(layer, "kernel_size") or isinstance(layer, nn.Upsample):
                 raise ValueError(f"{type(layer).__name__} is no layer that the table knows")
             continue
-        kernel, stride, padding = _geometry(layer, n)
+        kernel, stride, padding = _geometry(layer, n, ch)
         n_out = (n + 2 * padding - kernel) // stride + 1
         if n_out == 1 and not isinstance(layer, nn.Conv2d):
             stride = 1
-        ch_out = getattr(layer, "out_channels", ch)
+        ch_out = getattr(layer, "out_channels", getattr(layer, "out_features", ch))
         j_out, r_out = j * stride, r + (kernel - 1) * j
         name = type(layer).__name__
         if n_out < 1:
@@ -65,11 +66,13 @@ def rows(model: nn.Module, side: int = 28) -> list[Row]:
     return table
 
 
-def _geometry(layer: nn.Module, n: int) -> tuple[int, int, int]:
-    """Kernel, stride and padding of a square layer over an ``n`` x ``n`` map."""
-    if isinstance(layer, nn.AdaptiveAvgPool2d):
-        if layer.output_size not in (1, (1, 1)):
+def _geometry(layer: nn.Module, n: int, channels: int) -> tuple[int, int, int]:
+    """Kernel, stride and padding of a square layer over ``channels`` maps of ``n`` x ``n``."""
+    if isinstance(layer, WHOLE):
+        if getattr(layer, "output_size", 1) not in (1, (1, 1)):
             raise ValueError(f"output size {layer.output_size} is not 1: no single kernel fits")
+        if getattr(layer, "in_features", channels * n * n) != channels * n * n:
+            raise ValueError(f"{layer} does not take {channels} whole maps of {n} x {n} pixels")
         return n, 1, 0
     if _square(getattr(layer, "dilation", 1)) != 1:
         raise ValueError(f"{layer} is dilated: the table has no column for that")
@@ -108,11 +111,15 @@ def measured(model: nn.Module) -> list[int]:
     maps: list[Tensor] = []
     for layer in clone.modules():
         if isinstance(layer, SPATIAL):
-            layer.register_forward_hook(lambda _, __, output: maps.append(output))
+            layer.register_forward_hook(lambda _, __, output: maps.append(_as_maps(output)))
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(64, 1, checks.SIDE, checks.SIDE, generator=generator, requires_grad=True)
     clone(x)
     return [_extent(activations, x) for activations in maps]
+
+
+def _as_maps(output: Tensor) -> Tensor:
+    return output if output.dim() == 4 else output[:, :, None, None]
 
 
 def _extent(activations: Tensor, x: Tensor) -> int:

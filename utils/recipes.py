@@ -95,6 +95,8 @@ class Recipe:
             levels.check(self.levels)
             if self.whitened:
                 raise ValueError("whitened=True sets floats: leave levels at 0")
+        if self.whitened and self.standardize:
+            raise ValueError("whitened=True is made for normalized images: leave standardize out")
         if self.augmentation is not None:
             look_up("policy", self.augmentation, augmentation.POLICIES)
         if self.augmentation in augmentation.OWN and self.engine != "batched":

@@ -63,6 +63,7 @@ class Run:
         optimizer: Callable | None = None,
         device: torch.device | str | None = None,
     ):
+        _check_kinds(images, recipe)
         own = {"model": model, "policy": policy, "schedule": schedule, "optimizer": optimizer}
         for name, piece in own.items():
             if piece is not None and not callable(piece):
@@ -122,16 +123,28 @@ class Run:
         others = {} if own else recorded.beside(self._asked)
         history, rows = self.history, []
         if len(history):
+            judged = self.images.judge.removesuffix(" set").lower()
             rows = [
                 ["train accuracy, last epoch", f"{history.train_accuracy[-1]:.2f}"],
-                ["test accuracy, last epoch", f"{history.test_accuracy[-1]:.2f}"],
-                ["test accuracy, best epoch", f"{max(history.test_accuracy):.2f}"],
+                [f"{judged} accuracy, last epoch", f"{history.test_accuracy[-1]:.2f}"],
+                [f"{judged} accuracy, best epoch", f"{max(history.test_accuracy):.2f}"],
                 ["seconds per epoch", f"{mean(history.seconds):.1f}"],
             ]
+        others = {name: c for name, c in others.items() if any(row[0] in c for row in rows)}
         columns = ["", f"this run ({self.images.name})", *others]
         return Table(
             columns, [[*row, *(c.get(row[0], "") for c in others.values())] for row in rows]
         )
+
+
+def _check_kinds(images: data.ImageSet, *recipes: Recipe) -> None:
+    wanted = [*((recipe, Recipe) for recipe in recipes), (images, data.ImageSet)]
+    for given, kind in wanted:
+        if not isinstance(given, kind):
+            raise ValueError(
+                f"{type(given).__name__} stands in the place of {kind.__name__}: "
+                "Run(recipe, images), compare(recipe, other, images)"
+            )
 
 
 _EXPECTED = {
@@ -171,6 +184,7 @@ def compare(
     interval of the difference, paired by seed, in points. An interrupt keeps the finished seeds.
     Raises ``ValueError`` where the two differ in a setting that such a piece takes the place of.
     """
+    _check_kinds(images, recipe, other)
     checks.whole(2, seeds=seeds)
     for piece in own:
         if unread := [s for s in difference(recipe, other) if s in _REPLACES.get(piece, ())]:

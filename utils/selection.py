@@ -1,9 +1,10 @@
 """Batches of what a network still gets wrong: later epochs take the images of highest loss.
 
 Most digits are read with certainty after one epoch, and another look at them changes little.
-The losses are those that training computes anyway, as each image was last seen, so the choice
-costs no pass of its own. Close to "selective backprop" (Jiang et al., 2019), which chooses within
-each batch; here a whole epoch's images are chosen at its start.
+The losses are of the answers that training gives anyway, without its label smoothing and as each
+image was last seen, so the choice costs no pass of its own. Close to "selective backprop" (Jiang
+et al., 2019), which chooses within each batch; here a whole epoch's images are chosen at its
+start.
 """
 
 from __future__ import annotations

@@ -46,9 +46,10 @@ def plain(
 
     ``stages="8-8/12-12/16-16"`` lists their channels; each slash is a 2x2 max-pool and the
     dropout. The pool comes before norm and activation, which then have a quarter of the values.
-    ``16k5s2`` has a 5x5 kernel and stride 2; see ``Entry`` for the rest. Maps keep their side
-    unless ``unpadded``. ``bias`` gives every convolution one, before the norm. Raises
-    ``ValueError`` for stages that cannot be read or built, and for an unknown head or activation.
+    ``16k5s2`` has a 5x5 kernel and stride 2; see ``Entry`` for the rest. Unless
+    ``unpadded``, maps keep their side where kernels are odd and strides 1. ``bias`` gives every
+    convolution one, before the norm. Raises ``ValueError`` for stages that cannot be read or
+    built, and for an unknown head or activation.
     """
     check(stages, head, activation)
     switches = {"batch_norm": batch_norm, "dropout": dropout}

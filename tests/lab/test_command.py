@@ -175,6 +175,8 @@ def test_recipes_without_a_seed_in_common_are_compared_as_the_tables_do():
     said = status.compare(before.name, after.name)
     assert "No seed in common." in said and "Welch's" in said and "5 and 20 seeds." in said
     assert f"minus {before.name}: {paired.gap(before, after)} points" in said
+    said = status.compare("speedrun_hard", "speedrun_again")
+    assert "since no seed has a partner" in said and "paired" not in said
 
 
 def test_a_comparison_without_recorded_seeds_is_refused(tmp_path):

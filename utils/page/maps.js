@@ -12,7 +12,7 @@ export const WORDS = {
 export function wordsOf({ kind, kernel, stride, groups, channels, side }) {
   const size = kernel ? ` ${kernel} × ${kernel}` : "";
   const steps = kind === "conv" && stride > 1 ? `, stride ${stride}` : "";
-  const apart = groups > 1 ? ", each channel alone" : "";
+  const apart = groups > 1 ? `, in ${groups} groups` : "";
   return [`${WORDS[kind]}${size}${steps}${apart}`, `${channels} × ${side} × ${side}`];
 }
 

@@ -23,9 +23,13 @@ function pair(value) {
 }
 
 function unpair(text, at) {
-  const [high, low] = [LETTERS.indexOf(text[at]), LETTERS.indexOf(text[at + 1])];
-  if (high < 0 || low < 0) throw new Error("not a drawing");
-  return high * 64 + low;
+  return letter(text, at) * 64 + letter(text, at + 1);
+}
+
+function letter(text, at) {
+  const value = LETTERS.indexOf(text[at]);
+  if (value < 0) throw new Error("not a drawing");
+  return value;
 }
 
 // The first point whole, then steps: one letter each way for up to 31 units, else "." and two.
@@ -50,7 +54,7 @@ function strokeOf(text) {
       points.push([unpair(text, at + 1), unpair(text, at + 3)]);
       at += 5;
     } else {
-      points.push([x + LETTERS.indexOf(text[at]) - 32, y + LETTERS.indexOf(text[at + 1]) - 32]);
+      points.push([x + letter(text, at) - 32, y + letter(text, at + 1) - 32]);
       at += 2;
     }
   }

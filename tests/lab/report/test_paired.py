@@ -6,7 +6,7 @@ from scipy.stats import ttest_ind
 
 from utils import models
 from utils.experiments.published import DESIGN_A, DESIGN_E2, DESIGN_E3
-from utils.experiments.speed import SPEEDRUN
+from utils.experiments.speed import FASTEST, SPEEDRUN
 from utils.experiments.steps import REGULARIZATION, SKELETON
 from utils.lab.report import paired
 
@@ -70,6 +70,7 @@ def test_recipes_that_start_alike_are_paired_and_others_are_welchs(runs):
     assert not paired.share_start(DESIGN_A, DESIGN_E2)
     hard = SPEEDRUN.variant("hard", "Hard", selection=0.25)
     assert not paired.share_start(SPEEDRUN, hard), "after an epoch the orders differ"
+    assert not paired.share_start(FASTEST, FASTEST.variant(whitened=False))
     runs["design_a"], runs["design_e2"] = of(99.1, 99.2, 99.3), of(99.2, 99.3, 99.4)
     gap = paired.gap(DESIGN_A, DESIGN_E2)
     assert gap == "+0.10 [-0.13, +0.33] (not shown)", "paired, it would be +0.10 each"

@@ -104,10 +104,13 @@ def reliability_picture(recipes: Sequence[Recipe] = STEPS) -> Figure:
             text = f"{label(recipe)}: {error:.1f}"
             line = (probability[shown] * share, right[shown] * share)
             cell.plot(*line, "o-", color=color, ms=4, label=text)
-        cell.set(title=name, xlabel=f"probability of the answer in %, {BINS} bins")
+        dots = f"{BINS} bins\n(dots: those of 20 answers or more)"
+        cell.set(title=name, xlabel=f"probability of the answer in %, {dots}")
         below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.16)}
         cell.legend(title="calibration error in %", frameon=False, fontsize=8.5, **below)
     axes[0].set_ylabel("answers that are right in %")
-    finding = "Below the dashed line a network is surer than it is right; the furthest from it is"
-    finding += f"\n{worst[1]}, by {worst[0]:.0f} points (bins of 20 or more)"
+    finding = (
+        "Below the dashed line a network is surer than it is right; the largest calibration error"
+    )
+    finding += f"\nis that of {worst[1]}, {worst[0]:.0f} points"
     return plot_style.title(figure, finding)

@@ -133,7 +133,7 @@ def ranges() -> Table:
 
 
 def stages() -> Table:
-    """From one published stage to the next: the gain as published, and ours, paired by seed.
+    """From one published stage to the next: the gain as published, and ours.
 
     A published gain is that of two single runs, mostly of their best epochs. So the range in which
     the gain of one more such pair of ours would lie stands beside the gain of our means.

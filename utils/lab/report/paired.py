@@ -137,9 +137,10 @@ def _cell(name: str) -> Callable[[Recipe], object]:
 def share_start(before: Recipe, after: Recipe) -> bool:
     """Whether runs of one seed start from the same weights and see the images in one order.
 
-    The order is the seed's, but where each epoch takes the images of highest loss.
+    The order is the seed's, but where each epoch takes the images of highest loss. A whitened
+    start replaces the first weights that were drawn.
     """
-    if (before.selection, before.at_random) != (after.selection, after.at_random):
+    if any(getattr(before, s) != getattr(after, s) for s in ("selection", "at_random", "whitened")):
         return False
     drawn = []
     for recipe in (before, after):
@@ -200,7 +201,7 @@ def noted(table: Table, stars: bool = False) -> Table:
     """
     cells = [cell for row in table.rows for cell in row]
     rows, note = table.rows, intervals.by_chance(cells)
-    if stars and (left := intervals.left(cells)):
+    if stars and note and (left := intervals.left(cells)):
         note += " They have a star."
         rows = [[f"{c} *" if getattr(c, "estimate", None) in left else c for c in r] for r in rows]
     return Table(table.columns, rows, note)

@@ -1,7 +1,7 @@
 """assets/playground.html: the page with the four steps and the frontier networks in it.
 
 Weights take as few bits as leave all 10,000 test answers the same: 8 for each kernel that can
-bear it, and for the network's others the fewest, 16 at most.
+bear it, and for the network's others the fewest: up to 16, or all 32.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from utils.experiments import catalogue
 from utils.experiments.experiment import Experiment
 from utils.experiments.speed import FASTEST, SPEED, SPEEDRUN
 from utils.lab.report import intervals, paired
-from utils.lab.report.intervals import Estimate, estimate, level_of, mean_std, unbroken, verdict
+from utils.lab.report.intervals import Estimate, estimate, level_of, mean_std, verdict
 from utils.lab.report.paired import DELTA, gap, noted, overall, tabulate
 from utils.lab.runs import results
 from utils.lab.timing import benchmark
@@ -55,12 +55,6 @@ def size(recipe: Recipe) -> tuple[int, int, int]:
     return models.count_parameters(model), forward, 3 * forward - once
 
 
-def first_seeds(recipe: Recipe) -> pd.Series:
-    """Last accuracies of the first five seeds, by seed; of all where a recipe has fresh ones."""
-    found = results.last_accuracies(recipe.name)
-    return found if catalogue.get(recipe.name).first else found[:5]
-
-
 def epoch_of(recipe: Recipe, measured: dict) -> float:
     """Seconds of one epoch, without evaluation; ``ValueError`` where it was not timed."""
     if recipe.name not in measured["epochs"]:
@@ -82,7 +76,7 @@ def chain(measured: dict | None = None) -> Table:
                 "step": f"{recipe.title}{MARKED.get(recipe, '')}",
                 "the one change": in_words(difference(before, recipe)) if before else "",
                 "million MACs": f"{macs / 1e6:.2f}",
-                "last epoch": unbroken(mean_std(estimate(first_seeds(recipe)))),
+                "last epoch": paired.with_seeds(recipe),
                 DELTA: gap(before, recipe),
                 BEATS: paired.beats(before, recipe),
                 "seconds per epoch": f"{epoch:.1f}",
@@ -206,7 +200,7 @@ def chain_picture(measured: dict | None = None) -> Figure:
     """Seconds of every recipe on the way, and its accuracy as mean ± standard deviation."""
     measured = measured or read()
     took = {r.title: epoch_of(r, measured) * r.passes for r in SPEED}
-    runs = pd.DataFrame({r.title: first_seeds(r) for r in SPEED})
+    runs = pd.DataFrame({r.title: paired.last(r) for r in SPEED})
     figure, (left, right) = plot_style.figure(1, 2, height=5, sharey=True)
     sns.barplot(x=took.values(), y=took.keys(), width=0.62, color=GREY, saturation=1, ax=left)
     left.patches[-1].set_color(BLUE)

@@ -88,8 +88,10 @@ def compare(before: str, after: str, folder: Path = results.FOLDER) -> str:
             )
     both = pd.concat(sides, axis=1, join="inner", keys=(before, after)).sort_index()
     rows = [[n, f"{a:.2f}", f"{b:.2f}", f"{b - a:+.2f}"] for n, a, b in both.itertuples()]
-    alike = paired.share_start(*pair)
-    how = "paired by seed" if alike else "Welch's, since they start from other weights"
+    if not paired.share_start(*pair):
+        how = "Welch's, since weights or order of images differ"
+    else:
+        how = "paired by seed" if rows else "Welch's, since no seed has a partner"
     count = " and ".join(str(len(side)) for side in sides)
     return "\n\n".join(
         [

@@ -21,6 +21,8 @@ from utils.pretrained import FromPixels
 from utils.recipes import Recipe, build_model
 from utils.support.files import write_bytes
 
+NEAR = 2  # images that another processor may round the other way
+
 
 def packed(
     network: nn.Module, predictions: Tensor, predict: Callable[[nn.Module], Tensor]

@@ -14,8 +14,6 @@ from utils.experiments import catalogue, recorded
 from utils.lab.runs import networks, protocol, results
 from utils.recipes import Recipe
 
-NEAR = 2  # images that another processor may round the other way
-
 
 def audit(images: data.ImageSet | None = None) -> list[str]:
     """Why recorded runs are refused, a sentence each; empty where they all stand.
@@ -55,7 +53,9 @@ def of_another_run(recipe: Recipe, seed: int, images: data.ImageSet) -> str:
     digits, _ = pretrained.classify(reader, images.test_images)
     wrong = (digits != images.test_labels).nonzero().flatten().tolist()
     apart = len({*wrong} ^ {*run["misclassified"]["indices"]})
-    return f"its network's mistakes differ from it in {apart} images" if apart > NEAR else ""
+    if apart <= networks.NEAR:
+        return ""
+    return f"its network's mistakes differ from it in {apart} images"
 
 
 def _known_commits(named: Iterable[str]) -> set[str]:

@@ -45,8 +45,9 @@ def shares(pieces: Pieces) -> dict[str, float]:
     """The share of training time that each kind of work takes; together they are 1.
 
     This trains ``pieces`` for one epoch. The profiler slows small operations down more than large
-    ones. Raises ``ValueError`` for pieces on another device than the CPU: what a GPU does cannot
-    be read from the operations that ask for it.
+    ones. Dropout is its forward pass alone: going back it is a product like others. Raises
+    ``ValueError`` for pieces on another device than the CPU: what a GPU does cannot be read from
+    the operations that ask for it.
     """
     if pieces.device.type != "cpu":
         raise ValueError(f"this run trains on {pieces.device}: prepare it for 'cpu'")
