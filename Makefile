@@ -34,8 +34,8 @@ test: $(VENV)/test-ready
 bench: $(VENV)/ready
 	$(BIN)/python -m utils.lab bench --batch-sizes 128 256
 
-# Time whole runs until they reach 99.4 %: design A, with the usual loader and with ours, and the
-# speed record.
+# Time whole runs: design A, with the usual loader and with ours, the first speed record and the
+# newest.
 race: $(VENV)/ready
 	$(BIN)/python -m utils.lab race
 
@@ -52,7 +52,8 @@ results: $(VENV)/ready
 notebooks: $(VENV)/ready
 	$(BIN)/python -m utils.lab notebooks --in-place
 
-# Rewrite the tables of README and RESULTS and assets/figures from assets/results.
+# Rewrite the tables of README and RESULTS and assets/figures from assets/results; needs the full
+# MNIST.
 report: $(VENV)/ready
 	$(BIN)/python -m utils.lab report
 

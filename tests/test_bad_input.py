@@ -95,6 +95,7 @@ WRONG_CALLS = {
     "split": (lambda: data.validation_split(image_set(), 0.5), r"size=0.5 is not within 1\.\.4"),
     # augmentation
     "policy": (lambda: augmentation.build("rotate_perspectiv"), "did you mean 'rotate_persp"),
+    "at times": (lambda: warping.BatchedPolicy(A.Compose([], p=0.5)), "p=0.5 cannot run batched"),
     "compose": (lambda: warping.BatchedPolicy(A.Rotate()), "a Rotate, expected an A.Compose"),
     "fill": (
         lambda: warping.BatchedPolicy(A.Compose([A.Rotate(fill=(1, 2, 3), border_mode=0, p=1.0)])),
@@ -136,6 +137,11 @@ WRONG_CALLS = {
     "same": (lambda: receptive_field.rows(nn.Conv2d(1, 1, 3, padding="same")), "'same' is not a"),
     "dilated": (lambda: receptive_field.rows(nn.Conv2d(1, 1, 3, dilation=2)), "is dilated"),
     "no layer": (lambda: receptive_field.final(nn.Flatten()), "Flatten has no convolution"),
+    "two by two": (lambda: receptive_field.rows(nn.AdaptiveAvgPool2d(2)), "size 2 is not 1"),
+    "side rounded up": (
+        lambda: receptive_field.rows(nn.MaxPool2d(3, ceil_mode=True)),
+        "rounds its map's side up",
+    ),
     "other maps": (lambda: receptive_field.final(nn.Linear(2, 2)), "not take 1 whole maps of 28"),
     "too small": (lambda: receptive_field.rows(nn.Conv2d(1, 1, 5), side=4), "does not fit a map"),
     "transposed": (

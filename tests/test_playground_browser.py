@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pytest
 import torch
 from page_browser import DRAWINGS, address, answer, choose, draw, png
 
@@ -153,6 +154,7 @@ def test_samples_a_picture_and_the_occlusion_map(page, tmp_path):
     assert answer(page) == 1
 
 
+@pytest.mark.slow  # a time is measured: for an otherwise idle machine
 def test_bars_follow_an_event_within_a_frame(page):
     """The median over the events of a stroke; ``read`` is all that a pointer event waits for."""
     choose(page, "frontier_20k")

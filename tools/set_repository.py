@@ -29,7 +29,9 @@ def origin() -> str:
 
 
 def files() -> list[Path]:
-    return [ROOT / "pyproject.toml", ROOT / "README.md", *sorted(ROOT.glob("notebooks/**/*.ipynb"))]
+    notebooks = (ROOT / "notebooks").glob("[0-9]*.ipynb")
+    solutions = (ROOT / "notebooks/solutions").glob("[0-9]*.ipynb")
+    return [ROOT / "pyproject.toml", ROOT / "README.md", *sorted(notebooks), *sorted(solutions)]
 
 
 def rewrite(old: str, new: str) -> int:

@@ -62,7 +62,7 @@ def rows(model: nn.Module, side: int = 28) -> list[Row]:
         table.append(Row(name, n, n_out, ch, ch_out, padding, kernel, stride, j, j_out, r, r_out))
         n, ch, j, r = n_out, ch_out, j_out, r_out
     if not table:
-        raise ValueError(f"{type(model).__name__} has no convolution and no pooling layer")
+        raise ValueError(f"{type(model).__name__} has no convolution, pooling or linear layer")
     return table
 
 

@@ -10,8 +10,17 @@ from utils.experiments.frontier import FRONTIER, LONG
 from utils.experiments.published import COMMONS, DESIGN_A, DESIGN_E2, DESIGNS
 from utils.experiments.robust import ROBUST
 from utils.experiments.speed import FASTEST, SPEED
-from utils.experiments.steps import LR_SCHEDULE, SKELETON, STEPS, previous
-from utils.experiments.studies import BATCH_256, NOT_AUGMENTED, SCHEDULES, STOCK_ENGINE
+from utils.experiments.steps import LR_SCHEDULE, REGULARIZATION, SKELETON, STEPS, previous
+from utils.experiments.studies import (
+    AUGMENTED_A,
+    BATCH_256,
+    BATCH_NORM,
+    DROPOUT,
+    NOT_AUGMENTED,
+    ONE_CYCLE,
+    SCHEDULES,
+    STOCK_ENGINE,
+)
 from utils.recipes import build_model, difference, recipe_hash
 
 # What each step's title allows it to change.
@@ -51,6 +60,8 @@ def test_the_stock_engine_is_the_one_change(batched):
 
 def test_the_first_step_has_none_before_it():
     assert previous(SKELETON) is None
+    with pytest.raises(ValueError, match="design_a is none of the steps 01_skeleton"):
+        previous(DESIGN_A)
 
 
 @pytest.mark.parametrize("recipe", STEPS, ids=lambda recipe: recipe.name)
@@ -84,6 +95,10 @@ def test_the_common_recipe_is_common_but_for_the_network(common):
     [
         *((study, DESIGN_E2, {"schedule"}) for study in SCHEDULES),
         (BATCH_256, LR_SCHEDULE, {"batch_size"}),
+        (BATCH_NORM, SKELETON, {"batch_norm"}),
+        (DROPOUT, SKELETON, {"dropout"}),
+        (ONE_CYCLE, REGULARIZATION, {"schedule", "lr"}),
+        (AUGMENTED_A, DESIGN_A, {"augmentation"}),
         (ROBUST, FRONTIER[10_000], {"augmentation", "epochs", "deskew", "standardize"}),
         *((LONG[limit], FRONTIER[limit], {"epochs"}) for limit in LONG),
         *(
@@ -109,7 +124,8 @@ def test_a_robust_network_has_at_most_10_000_parameters():
 
 
 def test_names_and_recipes_are_unique_and_each_step_has_a_target():
-    assert all(e.recipe.name == name for name, e in catalogue.EXPERIMENTS.items())
+    listed = sum(len(module.EXPERIMENTS) for module in catalogue.MODULES)
+    assert listed == len(catalogue.EXPERIMENTS), "two recipes of one name"
     hashes = {recipe_hash(e.recipe) for e in catalogue.EXPERIMENTS.values()}
     assert len(hashes) == len(catalogue.EXPERIMENTS)
     published = {name for name, e in catalogue.EXPERIMENTS.items() if e.published}

@@ -20,7 +20,7 @@ from utils.experiments.steps import SKELETON
 from utils.lab import __main__ as command
 from utils.lab.report import paired, status
 from utils.lab.report.intervals import paired_difference
-from utils.lab.runs import beyond, job, results, weights
+from utils.lab.runs import beyond, job, repeat, results, weights
 from utils.lab.timing import before, benchmark, loading, race
 
 
@@ -182,6 +182,13 @@ def test_recipes_without_a_seed_in_common_are_compared_as_the_tables_do():
 def test_a_comparison_without_recorded_seeds_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"01_skeleton has 0 recorded seeds.* run 01_skeleton"):
         status.compare("01_skeleton", "02_regularization", tmp_path)
+
+
+@pytest.mark.parametrize(("found", "status"), [("equal", 0), (f"{repeat.DIFFERENT}: a", 1)])
+def test_a_run_that_gives_another_number_fails_the_weekly_check(found, status, monkeypatch, capsys):
+    monkeypatch.setattr(repeat, "repeat", lambda *_: found)
+    assert command.main(["repeat", "01_skeleton", "--seed", "0"]) == status
+    assert found in capsys.readouterr().out
 
 
 # --------------------------------------------------------------------------- bench, race, weights

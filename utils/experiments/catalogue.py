@@ -16,10 +16,9 @@ from utils.experiments.experiment import Experiment
 from utils.recipes import Recipe
 from utils.support.lookup import look_up
 
+MODULES = (steps, published, studies, speed, frontier, second_freeze, few_bytes, robust)
 EXPERIMENTS: dict[str, Experiment] = {
-    experiment.name: experiment
-    for module in (steps, published, studies, speed, frontier, second_freeze, few_bytes, robust)
-    for experiment in module.EXPERIMENTS
+    experiment.name: experiment for module in MODULES for experiment in module.EXPERIMENTS
 }
 
 

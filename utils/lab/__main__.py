@@ -203,7 +203,7 @@ def record(name):
 
 
 def search(limit, trials, split):
-    """Look for the most accurate network of a size, on validation: search 8000."""
+    """Look for the most accurate network of a size, on validation: search 5000."""
     from utils.lab import search
     from utils.lab.report import trials as found
 

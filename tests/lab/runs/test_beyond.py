@@ -162,6 +162,13 @@ def test_a_sample_tells_every_set_from_every_other(images):
     assert sum(gap <= 1e-9 for gap in gaps) == 3  # three severities are published ones
 
 
+def test_what_is_measured_is_of_the_sets_as_they_are_now(mnist):
+    now = beyond.sample(mnist)
+    for path in sorted(measured.FOLDER.glob("*.json")):
+        then = measured.read(path)["sample"]
+        assert then == pytest.approx(now, abs=beyond.TOLERANCE), path.name
+
+
 def test_a_network_that_reads_other_digits_than_its_run_says_is_refused(folders, images):
     runs, found = folders
     result = path_of(SHORT, 0, runs)

@@ -222,12 +222,18 @@ def test_progress_that_cannot_be_told_costs_no_run(tmp_path, monkeypatch, here):
         ({"smoke": False, "device": "cuda", "folder": results.FOLDER}, "is made on the CPU"),
         ({"jobs": 0}, "jobs=0 is not a whole number of at least 1"),
         ({"threads": -1}, "threads=-1 is not a whole number of"),
+        ({"smoke": False, "threads": 2, "folder": results.FOLDER}, "is made on one thread"),
         ({"folder": results.FOLDER}, "smoke runs do not belong in"),
     ],
 )
 def test_what_cannot_be_is_refused(tmp_path, options, message):
     with pytest.raises(ValueError, match=message):
         grid.run([NAME], [0], **{"smoke": True, "folder": tmp_path} | options)
+
+
+def test_a_draft_reads_no_test_set(tmp_path):
+    with pytest.raises(ValueError, match="03_augmentation_stock: a draft is judged on validation"):
+        grid.run(["03_augmentation_stock"], [0], folder=tmp_path)
 
 
 def test_nothing_but_mnist_enters_the_recorded_results(digits, monkeypatch):
