@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 
 from utils import plot_style
 from utils.corruptions import CHOOSING, REPORTING
-from utils.experiments.frontier import FRONTIER
-from utils.experiments.published import COMMONS, DESIGN_B4, DESIGNS
+from utils.experiments.published import COMMONS, DESIGN_C1, DESIGNS
 from utils.experiments.robust import ROBUST
+from utils.experiments.second_freeze import SECOND
 from utils.experiments.steps import AUGMENTATION, LR_SCHEDULE, REGULARIZATION, STEPS
 from utils.experiments.studies import BATCH_NORM, DROPOUT, ONE_CYCLE
 from utils.lab.report import paired, pictures
@@ -41,15 +41,16 @@ GROUPS = {
     "steps": (STEPS, "s", BLUE),
     "one change to a step": ((BATCH_NORM, DROPOUT, ONE_CYCLE), "D", RED),
     "published designs": ((*DESIGNS, *COMMONS.values()), "o", GREY),
-    "frontier, deskewed": (tuple(FRONTIER.values()), "^", PURPLE),
+    "small networks, deskewed": (tuple(SECOND.values()), "^", PURPLE),
     "trained on spoiled digits": ((ROBUST,), "P", GREEN),
 }
 BEATS = "a seed beats one of the base"
 CLEAN_LOSS = 0.05  # points of clean digits that robustness may cost
 NAMES = {BATCH_NORM: "batch norm alone", DROPOUT: "dropout alone", ONE_CYCLE: "02 with one cycle"}
 NAMES |= {recipe: recipe.name[:2] for recipe in STEPS}
-NAMES |= {ROBUST: ROBUST.name, DESIGN_B4: "B4"}
-NAMES |= {recipe: f"{size // 1000}k" for size, recipe in FRONTIER.items()}
+NAMES |= {DESIGN_C1: "C1", COMMONS["c1"]: "C1, common"}  # the others lie close together
+NAMES |= {recipe: f"{size:,}" for size, recipe in SECOND.items()}
+NAMES[ROBUST] = ROBUST.name
 
 
 def wrong(table: pd.DataFrame) -> tuple[float, float]:
