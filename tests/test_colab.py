@@ -9,13 +9,10 @@ import tomllib
 import nbformat
 import pytest
 
+from utils.lab import notebooks
 from utils.support.paths import ROOT
 
-# Not what Jupyter saves beside them, in .ipynb_checkpoints.
-PATHS = [
-    path for at in ("", "solutions") for path in (ROOT / "notebooks" / at).glob("[0-9]*.ipynb")
-]
-PATHS.sort()
+PATHS = notebooks.listed(solutions=True)
 ADDRESS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]
 # What requirements.txt asks for and Colab's image of 2026-08 does not have.
 NOT_IN_COLAB = ("optuna", "nbval", "ruff", "jupyter", "pytest")

@@ -184,10 +184,10 @@ def test_a_comparison_without_recorded_seeds_is_refused(tmp_path):
         status.compare("01_skeleton", "02_regularization", tmp_path)
 
 
-@pytest.mark.parametrize(("found", "status"), [("equal", 0), (f"{repeat.DIFFERENT}: a", 1)])
-def test_a_run_that_gives_another_number_fails_the_weekly_check(found, status, monkeypatch, capsys):
+@pytest.mark.parametrize(("found", "code"), [("equal", 0), (f"{repeat.DIFFERENT}: a", 1)])
+def test_a_run_that_gives_another_number_fails_the_weekly_check(found, code, monkeypatch, capsys):
     monkeypatch.setattr(repeat, "repeat", lambda *_: found)
-    assert command.main(["repeat", "01_skeleton", "--seed", "0"]) == status
+    assert command.main(["repeat", "01_skeleton", "--seed", "0"]) == code
     assert found in capsys.readouterr().out
 
 
