@@ -18,6 +18,7 @@ from utils.support.paths import ASSETS
 
 FOLDER = ASSETS / "results"
 FORMAT = 3
+RUNNING = ".running"  # beside the results: locks, and how far each run is
 
 
 class BadResult(ValueError):

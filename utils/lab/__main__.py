@@ -148,7 +148,7 @@ def beyond(names):
 
 
 def report():
-    """Rewrite the tables of README and RESULTS and assets/figures from the recorded runs."""
+    """Rewrite README's tables, RESULTS and assets/figures from recorded runs; gather networks."""
     from utils.lab.report import readme
 
     readme.write()

@@ -171,12 +171,17 @@ def test_write_says_what_it_rewrote(short, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(results, "check_fresh", lambda: None)
     monkeypatch.setattr(readme, "images_of", lambda name: None)  # of MNIST, where there may be none
     monkeypatch.setattr(readme.seals, "audit", lambda images: [])
+    monkeypatch.setattr(results, "FOLDER", tmp_path / "results")
+    (tmp_path / "results" / "a_recipe").mkdir(parents=True)
+    monkeypatch.setattr(readme.kept, "gather", lambda folder: folder / "networks")
     readme.write()
-    assert "rewritten: steps.png, README.md, RESULTS.md, card_PATH.md" in capsys.readouterr().out
+    said = "rewritten: networks of a_recipe, steps.png, README.md, RESULTS.md, card_PATH.md"
+    assert said in capsys.readouterr().out
     assert readme.README.read_text(encoding="utf-8") == short + "× ü\n"
     assert readme.RESULTS.read_text(encoding="utf-8") == "| 1 | × ü\n"
     assert readme.card.PATH.read_text(encoding="utf-8") == "| 3 |\n"
     monkeypatch.setattr(readme.figures, "write", list)
+    monkeypatch.setattr(readme.kept, "gather", lambda folder: None)
     readme.write()
     assert "nothing" in capsys.readouterr().out
     monkeypatch.setattr(readme.seals, "audit", lambda images: ["01_skeleton seed 1: no run"])

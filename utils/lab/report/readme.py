@@ -32,7 +32,7 @@ from utils.lab.report import (
     steps,
     studies,
 )
-from utils.lab.runs import results, seals
+from utils.lab.runs import kept, results, seals
 from utils.lab.runs.job import images_of
 from utils.lab.timing import benchmark
 from utils.recipes import build_model
@@ -173,7 +173,7 @@ def pages() -> dict[Path, str]:
 
 
 def write() -> None:
-    """Rewrite the pages and the figures that have changed, and say which did.
+    """Rewrite the pages and the figures that have changed, gather networks, say what was written.
 
     Raises ``BadResult`` where a recorded run is stale or could not have been made, ``ValueError``
     without MNIST.
@@ -182,7 +182,8 @@ def write() -> None:
     if reasons := seals.audit(images_of("mnist")):
         raise results.BadResult("\n".join(reasons))
     made = pages()
-    changed = figures.write()
+    gathered = [kept.gather(folder) for folder in sorted(results.FOLDER.glob("[!.]*/"))]
+    changed = [f"networks of {path.parent.name}" for path in gathered if path] + figures.write()
     for path, text in made.items():
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             sweep(path)

@@ -18,9 +18,8 @@ from filelock import FileLock, Timeout
 from utils import pretrained
 from utils.data import ImageSet
 from utils.experiments import catalogue, recorded
-from utils.experiments.recorded import BadResult, read_sealed, seal, seeds_of
+from utils.experiments.recorded import RUNNING, BadResult, read_sealed, seal, seeds_of
 from utils.lab.runs import networks
-from utils.lab.runs.job import RUNNING
 from utils.lab.runs.measured import BINS, FOLDER, FORMAT, SEED, SETS, SURE, read
 from utils.recipes import Recipe, recipe_hash
 from utils.support import machine

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from utils.experiments import catalogue
 from utils.experiments.recorded import path_of, read_sealed
-from utils.lab.runs import executors, fingerprint, networks, protocol, results
+from utils.lab.runs import executors, fingerprint, kept, protocol, results
 from utils.lab.runs.job import TOPIC, Job, images_of, make
 from utils.lab.runs.progress import Progress
 from utils.smoke import smaller
@@ -155,7 +155,7 @@ class _Records:
             lock.release()
             return False
         self._locks[job] = lock
-        for path in (job.path, networks.path_of(job.path), job.status):
+        for path in (job.path, kept.path_of(job.path), job.status):
             sweep(path)
         return True
 

@@ -12,13 +12,13 @@ from pathlib import Path
 from filelock import FileLock
 
 from utils import corruptions, data, smoke
+from utils.experiments.recorded import RUNNING
 from utils.history import History
 from utils.lab.runs import one
 from utils.recipes import Recipe
 from utils.support import machine
 from utils.support.files import write_json
 
-RUNNING = ".running"  # beside the results: locks, and how far each run is
 TOPIC = "mnist-one-change-at-a-time"  # Dask's event log that workers write to
 _alone = threading.Lock()  # dropout draws from torch's global stream: one run per process
 

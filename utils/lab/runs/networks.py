@@ -1,4 +1,4 @@
-"""The network that a recorded run was judged by, kept beside its result.
+"""The network that a recorded run was judged by.
 
 A later question, such as how it does on other digits, then needs no training.
 """
@@ -6,7 +6,6 @@ A later question, such as how it does on other digits, then needs no training.
 from __future__ import annotations
 
 import copy
-import hashlib
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -16,10 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from utils import levels
-from utils.experiments.recorded import BadResult, read_sealed
+from utils.lab.runs import kept
 from utils.pretrained import FromPixels
 from utils.recipes import Recipe, build_model
-from utils.support.files import write_bytes
 
 NEAR = 2  # images that another processor may round the other way
 
@@ -44,33 +42,12 @@ def packed(
     return archive.getvalue()
 
 
-def path_of(result: Path) -> Path:
-    """Where the network of the result at ``result`` is kept."""
-    return result.with_suffix(".npz")
-
-
-def write(content: bytes, result: Path) -> str:
-    """Write a packed network beside ``result``; return its SHA-256, which the result records."""
-    write_bytes(content, path_of(result))
-    return hashlib.sha256(content).hexdigest()
-
-
 def load(result: Path, recipe: Recipe) -> nn.Module:
     """The network of the recorded run at ``result``, to evaluate, on the CPU.
 
     Raises ``BadResult`` where the run keeps none, or its file is missing or another one's.
     """
-    path = path_of(result)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise BadResult(
-            f"{result} keeps no network ({error}): older runs have none, and only a run that is "
-            "recorded anew keeps one"
-        ) from error
-    if hashlib.sha256(content).hexdigest() != read_sealed(result).get("network"):
-        raise BadResult(f"{path} is not the network of {result.name}: take both from git again")
-    return unpacked(content, recipe)
+    return _with(kept.weights(result), recipe)
 
 
 def reader(result: Path, recipe: Recipe) -> FromPixels:
@@ -82,7 +59,10 @@ def reader(result: Path, recipe: Recipe) -> FromPixels:
 
 def unpacked(content: bytes, recipe: Recipe) -> nn.Module:
     """The network that ``packed`` made ``content`` of, to evaluate, on the CPU."""
+    return _with(kept.arrays(content), recipe)
+
+
+def _with(weights: dict[str, np.ndarray], recipe: Recipe) -> nn.Module:
     network = build_model(recipe)
-    with np.load(io.BytesIO(content)) as weights:
-        network.load_state_dict({name: torch.from_numpy(weights[name]) for name in weights})
+    network.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
     return network.eval()

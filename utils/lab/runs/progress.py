@@ -9,7 +9,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from tqdm import tqdm  # tqdm.auto warns where ipywidgets is missing
 
-from utils.lab.runs.job import RUNNING, Job
+from utils.experiments.recorded import RUNNING
+from utils.lab.runs.job import Job
 from utils.support.files import read_json, write_json
 
 

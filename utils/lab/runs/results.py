@@ -17,7 +17,7 @@ from utils import data
 from utils.experiments import catalogue
 from utils.experiments.recorded import FOLDER, BadResult, read_sealed, seal, seeds_of
 from utils.history import History, Mistakes
-from utils.lab.runs import fingerprint, networks
+from utils.lab.runs import fingerprint, kept
 from utils.recipes import Recipe, changed_settings
 from utils.support.files import write_json
 
@@ -33,7 +33,7 @@ KEYS = {
 def write(result: dict, path: Path) -> None:
     """Write a result, sealed with a checksum over its content, and its network beside it."""
     if "network" in result:
-        result = result | {"network": networks.write(result["network"], path)}
+        result = result | {"network": kept.write(result["network"], path)}
     write_json(result | {"sha256": seal(result)}, path)
 
 
