@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from torch import nn
 
 from utils import plot_style, plots
 from utils.experiments.steps import REGULARIZATION
@@ -71,6 +72,22 @@ def test_every_picture_keeps_within_its_figure_and_none_stays_open(pictures):
         assert drawn.x0 >= -0.02 and drawn.y0 >= -0.02, f"{name}: {drawn}"
         assert drawn.x1 <= width + 0.02 and drawn.y1 <= height + 0.02, f"{name}: {drawn}"
     assert plt.get_fignums() == []
+
+
+def test_a_network_that_ends_in_a_linear_layer_is_named_as_it_is():
+    layers = (nn.Conv2d(1, 4, 3), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(4 * 13 * 13, 10))
+    (axes,) = plots.network(nn.Sequential(*layers)).axes
+    words = [text.get_text().partition("\n")[0] for text in axes.texts[1::3]]
+    assert words == ["input", "conv", "max pool", "linear"]
+
+
+def test_curves_name_the_images_that_judged():
+    figure = plots.curves(history(), "MNIST validation", "validation")
+    title = figure.get_suptitle()
+    assert title.startswith("Validation accuracy ends at 99.00 %, validation 1.00 above train")
+    for axes in figure.axes:
+        words = [text.get_text() for text in axes.get_legend().get_texts()]
+        assert words == ["train", "validation"]
 
 
 def test_a_title_names_the_set_where_it_is_not_mnist(on_mnist, digits):

@@ -7,12 +7,14 @@ import pytest
 import torch
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR, OneCycleLR
+from torchvision.transforms import v2
 
 from utils import deskewing, loaders, training, warping
+from utils import run as run_module
 from utils.experiments.speed import FASTEST, SPEEDRUN
 from utils.experiments.steps import AUGMENTATION, LR_SCHEDULE, REGULARIZATION, SKELETON
 from utils.experiments.studies import STOCK_ENGINE
-from utils.pieces import prepare
+from utils.pieces import Pieces, prepare
 from utils.run import Run, compare
 
 SHORT = LR_SCHEDULE.variant(epochs=2)
@@ -153,7 +155,10 @@ WRONG = {
         {"schedule": LambdaLR(torch.optim.SGD(net().parameters(), lr=1), lambda n: 1.0)},
         "schedule= is a LambdaLR, expected a function of the optimizer and the",
     ),
-    "no scheduler": ({"schedule": lambda o, n: 0.1}, "schedule= makes a float, expected a torch"),
+    "no scheduler": (
+        {"schedule": lambda o, n: 0.1},
+        "makes a float, expected a LRScheduler",
+    ),
     "another's scheduler": ({"schedule": fixed_schedule}, "the schedule moves another optimizer"),
 }
 
@@ -221,13 +226,13 @@ def test_arguments_in_another_order_are_one_clear_error(few):
 
 def test_compare_pairs_seeds_on_images_outside_the_test_set(few, capsys, monkeypatch):
     used = []
-    original = Run.fit
+    original = run_module._last_of
 
-    def watch(run, *rest, **options):
+    def watch(run):
         used.append(torch.cat([run.images.train_images, run.images.test_images]))
-        return original(run, *rest, **options)
+        return original(run)
 
-    monkeypatch.setattr(Run, "fit", watch)
+    monkeypatch.setattr(run_module, "_last_of", watch)
     table = compare(SHORT, SHORT.variant(dropout=0.5), few, seeds=2, device="cpu")
     assert table.columns == [
         "seed",
@@ -248,6 +253,47 @@ def test_compare_takes_pieces_for_the_second(few):
     assert table.columns[2] == f"{SHORT.title}, own model"
     with pytest.raises(ValueError, match="seeds=1 is not a whole number of at least 2"):
         compare(SHORT, SHORT, few, seeds=1)
+
+
+def test_compare_refuses_two_recipes_that_do_not_differ(few):
+    for own in ({}, {"model": None}):
+        with pytest.raises(ValueError, match=r"differ in nothing: change one with recipe\.variant"):
+            compare(SHORT, SHORT, few, device="cpu", **own)
+    changed = SHORT.variant(dropout=0.5)
+    table = compare(SHORT, changed, few, seeds=2, device="cpu", verbose=False, model=None)
+    assert table.columns[2] == changed.title
+
+
+def test_a_mistake_in_a_piece_of_ones_own_shows_before_the_other_recipe_trains(few, monkeypatch):
+    trained, original = [], run_module._last_of
+    monkeypatch.setattr(
+        run_module, "_last_of", lambda run: trained.append(run.title) or original(run)
+    )
+    nine = nn.Sequential(nn.Flatten(), nn.Linear(784, 9))
+    with pytest.raises(ValueError, match="one score for each digit"):
+        compare(SHORT, SHORT, few, device="cpu", model=nine)
+    assert trained == [f"{SHORT.title}, own model"]
+
+
+def test_a_run_that_diverges_in_compare_says_which(few):
+    wild = SHORT.variant(lr=1e9, schedule="constant", max_grad_norm=None)
+    with pytest.raises(training.TrainingDiverged) as caught:
+        compare(SHORT, wild, few, device="cpu", verbose=False)
+    assert f"This was {wild.title}, seed 0." in caught.value.__notes__
+
+
+def test_a_run_with_a_network_of_ones_own_says_so(few):
+    run = Run(SHORT, few, model=net(), device="cpu")
+    assert run.title == f"{SHORT.title}, own model" and repr(run).startswith(run.title)
+    assert Run(SHORT, few, device="cpu").title == SHORT.title
+
+
+def test_a_policy_of_torchvision_is_refused_where_it_would_change_a_batch_alike(few):
+    turn = v2.RandomRotation(30)
+    with pytest.raises(ValueError, match=r"one image.*torch\.stack"):
+        Run(SHORT, few, policy=turn, device="cpu")
+    each = lambda x: torch.stack([turn(image[None])[0] for image in x])  # noqa: E731
+    assert len(Run(SHORT, few, policy=each, device="cpu").fit(verbose=False)) == SHORT.epochs
 
 
 def test_a_function_that_gives_one_network_again_is_refused(few):
@@ -280,13 +326,14 @@ def test_a_network_does_not_take_the_place_of_one_with_more_in_it(few, setting):
 
 
 def test_each_seed_of_compare_draws_the_weights_of_a_network(few, monkeypatch):
-    starts, original = [], Run.fit
+    starts = []
     monkeypatch.setattr(
-        Run, "fit", lambda run, **options: starts.append(run.model) or original(run, **options)
+        run_module, "_last_of", lambda run: starts.append((run.title, run.model)) or 0
     )
     network = net()
     compare(SHORT, SHORT, few, seeds=2, device="cpu", verbose=False, model=network)
-    first, second = ([w.clone() for w in start.parameters()] for start in starts[1::2])
+    own = [model for title, model in starts if title == f"{SHORT.title}, own model"]
+    first, second = ([*model.parameters()] for model in own)
     assert not any(torch.equal(a, b) for a, b in zip(first, second, strict=True) if a.dim() > 1)
 
 
@@ -299,16 +346,16 @@ def test_a_network_whose_weights_cannot_be_drawn_is_refused(few):
 
 def test_an_interrupt_ends_compare_at_once_and_keeps_the_finished_seeds(few, monkeypatch):
     trained = []
-    original = Run.fit
+    original = Pieces.fit
 
-    def third_is_interrupted(run, **options):
-        trained.append(run.seed)
-        history = original(run, **options)
+    def third_is_interrupted(pieces, *rest, **options):
+        trained.append(pieces.recipe.dropout)
+        history = original(pieces, *rest, **options)
         return training.History() if len(trained) == 3 else history
 
-    monkeypatch.setattr(Run, "fit", third_is_interrupted)
+    monkeypatch.setattr(Pieces, "fit", third_is_interrupted)
     table = compare(SHORT, SHORT.variant(dropout=0.5), few, seeds=3, device="cpu", verbose=False)
-    assert trained == [0, 0, 1] and [row[0] for row in table.rows] == [0]
+    assert trained == [0.5, SHORT.dropout, 0.5] and [row[0] for row in table.rows] == [0]
 
 
 def test_an_interrupt_while_a_run_is_prepared_keeps_the_finished_seeds(few, monkeypatch):

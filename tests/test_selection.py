@@ -82,7 +82,7 @@ def test_two_runs_agree_and_count_their_updates(digits, at_random):
     few = digits.subset(640, 100)
     recipe = TINY.variant("tiny", at_random=at_random)
     made = [pieces.prepare(recipe, few, 0, "cpu") for _ in range(2)]
-    assert recipe.images(640) == [640, 160, 160] and recipe.updates(640) == 20 + 5 + 5
+    assert recipe.images_per_epoch(640) == [640, 160, 160] and recipe.updates(640) == 20 + 5 + 5
     first, second = (one.fit(verbose=False) for one in made)
     assert first.train_loss == second.train_loss and first.trained == [640, 160, 160]
     assert first.train_samples == 640

@@ -10,12 +10,13 @@ from playwright.sync_api import sync_playwright
 from utils.support.files import write_bytes
 from utils.support.paths import ASSETS
 
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")  # as tests/ look for it
 SIZE = {"width": 1200, "height": 980}
 
 
 def main() -> None:
     with sync_playwright() as playwright:
-        found = shutil.which("chromium") or playwright.chromium.executable_path
+        found = next(filter(None, map(shutil.which, CHROMIUM)), playwright.chromium.executable_path)
         browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
         page = browser.new_page(viewport=SIZE, color_scheme="light")
         page.goto((ASSETS / "playground.html").as_uri())

@@ -71,7 +71,10 @@ class ImageSet:
         return self.name == "MNIST"
 
     def subset(self, train: int, test: int) -> ImageSet:
-        """``train`` and ``test`` images of the set, stratified and always the same ones."""
+        """``train`` and ``test`` images of the set, stratified and always the same ones.
+
+        Raises ``ValueError`` unless there are so many of each, at least one.
+        """
         train_at = stratified_indices(self.train_labels, train, seed=0)[0]
         test_at = stratified_indices(self.test_labels, test, seed=0)[0]
         return replace(
@@ -258,6 +261,8 @@ def load_drawings(path: str | Path) -> tuple[Tensor, Tensor]:
             pixels, labels = table[:, 1:].astype(np.uint8), table[:, 0]
         else:
             other = path.with_name(path.name.replace("images-idx3", "labels-idx1"))
+            if other == path:
+                raise ValueError("without images-idx3 in its name, no file of labels is known")
             pixels = decoded(path.read_bytes(), "test_images")
             labels = decoded(other.read_bytes(), "test_labels")
         images, labels = torch.from_numpy(pixels).view(-1, 28, 28), torch.from_numpy(labels)

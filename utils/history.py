@@ -43,11 +43,11 @@ class History:
 
     @property
     def train_accuracy(self) -> list[float]:
-        counts = zip(self.train_correct, self.images, strict=True)
+        counts = zip(self.train_correct, self.images_per_epoch, strict=True)
         return [100 * correct / images for correct, images in counts]
 
     @property
-    def images(self) -> list[int]:
+    def images_per_epoch(self) -> list[int]:
         """How many images each epoch took."""
         return self.trained or [self.train_samples] * len(self)
 
@@ -65,7 +65,7 @@ class History:
                 f"{self.lr[i]:.6f}",
                 f"{self.seconds[i]:.1f} s",
                 f"{self.train_loss[i]:.4f}",
-                f"{self.train_correct[i]}/{self.images[i]}",
+                f"{self.train_correct[i]}/{self.images_per_epoch[i]}",
                 f"{self.train_accuracy[i]:.2f}",
                 f"{self.test_loss[i]:.4f}",
                 f"{self.test_correct[i]}/{self.test_samples}",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import nn
@@ -148,18 +147,15 @@ def _make_optimizer(recipe: Recipe, own: Callable | None, parameters, device) ->
         made = own(parameters)
         _check_made("optimizer", made, Optimizer)
         return made
-    kinds = {
-        "sgd": partial(SGD, momentum=recipe.momentum),
-        "adam": partial(Adam, betas=(recipe.momentum, 0.999)),
-    }
     fused = {"fused": True} if device.type in ("cpu", "cuda") else {}
-    return kinds[recipe.optimizer](parameters, recipe.lr, **fused)
+    if recipe.optimizer == "sgd":
+        return SGD(parameters, recipe.lr, momentum=recipe.momentum, **fused)
+    return Adam(parameters, recipe.lr, betas=(recipe.momentum, 0.999), **fused)
 
 
 def _check_made(name: str, made, kind) -> None:
     if not isinstance(made, kind):
-        kinds = getattr(kind, "__name__", "torch lr_scheduler")
-        raise ValueError(f"{name}= makes a {type(made).__name__}, expected a {kinds}")
+        raise ValueError(f"{name}= makes a {type(made).__name__}, expected a {kind.__name__}")
 
 
 def preprocessed(recipe: Recipe, images: data.ImageSet) -> data.ImageSet:
@@ -207,6 +203,12 @@ def _for_batches(policy: Callable | None, engine: str) -> Callable | None:
     """``policy`` for whole batches; ``None`` where there is none, or it runs image by image."""
     if policy is None:
         return None
+    if type(policy).__module__.startswith("torchvision."):
+        raise ValueError(
+            "torchvision's transforms read a batch [B, 28, 28] as one image, and change all of it "
+            "alike: hand over a function that calls yours for each, "
+            "policy=lambda x: torch.stack([yours(image[None])[0] for image in x])"
+        )
     if not hasattr(policy, "set_random_state"):  # a function, not of albumentations
         return OwnPolicy(policy)
     if engine != "batched":

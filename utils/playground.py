@@ -47,7 +47,7 @@ def show(source: Source, name: str = "") -> Shown:
     holds the page, and so where the folder cannot be written. ``name`` is shown in the page's
     table; by default a run's title. Raises ``ValueError`` as ``write`` does.
     """
-    name = name or (source.recipe.title if isinstance(source, Run) else "My network")
+    name = name or (source.title if isinstance(source, Run) else "My network")
     file = re.sub(r"\W+", "_", name.lower()).strip("_") or "page"
     try:
         return Shown(write(BUILD / f"{file}.html", {name: source}))

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from utils import models, plot_style, receptive_field
 from utils.history import History, Mistakes
-from utils.plot_style import BLUE, GREY, ORANGE, RED
+from utils.plot_style import BLUE, GREEN, GREY, ORANGE, RED
 from utils.support import checks
 from utils.support.lookup import look_up
 from utils.support.tables import Table
@@ -134,17 +134,18 @@ def updates(made: Sequence[tuple[int, float, float]], over: str = "number") -> F
     return plot_style.title(figure, f"The mean loss is near its lowest from a rate of {ends}")
 
 
-def curves(history: History, name: str) -> Figure:
-    """Loss and accuracy of train and test, per epoch."""
+def curves(history: History, name: str, judge: str = "test") -> Figure:
+    """Loss and accuracy per epoch, of train and of the images that ``judge`` names."""
     if len(history) == 0:
         raise ValueError("the history is empty: no epoch was finished, so there is no curve")
     figure, (left, right) = plot_style.figure(1, 2, height=3.6)
     train, test = history.train_accuracy, history.test_accuracy
     epochs = range(1, len(history) + 1)
     for part, color, marker in (("train", ORANGE, "o-"), ("test", BLUE, "s-")):
+        label = "train" if part == "train" else judge
         for axes, quantity in ((left, "loss"), (right, "accuracy")):
             values = getattr(history, f"{part}_{quantity}")
-            axes.plot(epochs, values, marker, ms=3, color=color, label=part)
+            axes.plot(epochs, values, marker, ms=3, color=color, label=label)
             axes.set_xlabel("epoch")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.legend(frameon=False)
@@ -154,9 +155,10 @@ def curves(history: History, name: str) -> Figure:
     if train[0] < right.get_ylim()[0]:
         right.text(1, right.get_ylim()[0], f" train: {train[0]:.0f} %", va="bottom", fontsize=8)
     ahead = train[-1] - test[-1]
-    words = "train {:.2f} points above test" if ahead > 0 else "test {:.2f} above train"
-    lead = words.format(abs(ahead))
-    return plot_style.title(figure, f"Test accuracy ends at {test[-1]:.2f} %, {lead}", name)
+    words = "train {:.2f} points above {judge}" if ahead > 0 else "{judge} {:.2f} above train"
+    lead = words.format(abs(ahead), judge=judge)
+    ends = f"{judge.capitalize()} accuracy ends at {test[-1]:.2f} %"
+    return plot_style.title(figure, f"{ends}, {lead}", name)
 
 
 def confusion_matrix(labels: Tensor, predictions: Tensor, name: str) -> Figure:
@@ -240,8 +242,7 @@ def network(model: nn.Module) -> Figure:
     rows = receptive_field.rows(model)
     bars = [("input\n", rows[0].n_in, rows[0].ch_in, 1, GREY)]
     for row in rows:
-        kind = "max pool" if "Max" in row.operation else "mean pool"
-        kind, color = ("conv", BLUE) if "Conv" in row.operation else (kind, ORANGE)
+        kind, color = _kind(row.operation)
         label = f"{kind}\n{row.kernel}×{row.kernel}"
         bars.append((label, row.n_out, row.ch_out, row.r_out, color))
     figure, axes = plot_style.figure(height=3.4)
@@ -255,6 +256,12 @@ def network(model: nn.Module) -> Figure:
     parameters, field = models.count_parameters(model), rows[-1].r_out
     finding = f"{parameters:,} parameters; one output sees {field} × {field} pixels"
     return plot_style.title(figure, f"{finding} (channels × side²; RF: receptive field)")
+
+
+def _kind(operation: str) -> tuple[str, str]:
+    """What a spatial layer is called, and its colour."""
+    known = {"Conv2d": ("conv", BLUE), "Linear": ("linear", GREEN)}
+    return known.get(operation, ("max pool" if "Max" in operation else "mean pool", ORANGE))
 
 
 def receptive_field_growth(model: nn.Module, image: Tensor, name: str) -> Figure:

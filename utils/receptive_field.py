@@ -42,7 +42,8 @@ def rows(model: nn.Module, side: int = 28) -> list[Row]:
     """The arithmetic for each convolution, pooling and linear layer of ``model``, in order.
 
     ``model`` must apply its layers one after the other. A pool that leaves one pixel has no
-    neighbour to step to, so its stride counts as 1, as in the published table.
+    neighbour to step to, so its stride counts as 1, as in the published table. Raises
+    ``ValueError`` where there is no such layer, and for one that the table has no numbers for.
     """
     table, n, ch, j, r = [], side, 1, 1, 1
     for _, layer in model.named_modules(remove_duplicate=False):  # shared weights act twice
@@ -72,7 +73,10 @@ def _geometry(layer: nn.Module, n: int, channels: int) -> tuple[int, int, int]:
         if getattr(layer, "output_size", 1) not in (1, (1, 1)):
             raise ValueError(f"output size {layer.output_size} is not 1: no single kernel fits")
         if getattr(layer, "in_features", channels * n * n) != channels * n * n:
-            raise ValueError(f"{layer} does not take {channels} whole maps of {n} x {n} pixels")
+            raise ValueError(
+                f"{layer} does not take {channels} whole maps of {n} x {n} pixels. Only layers are "
+                "seen: a pool or a stride within forward (F.max_pool2d) has to become one"
+            )
         return n, 1, 0
     if _square(getattr(layer, "dilation", 1)) != 1:
         raise ValueError(f"{layer} is dilated: the table has no column for that")

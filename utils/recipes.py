@@ -127,7 +127,7 @@ class Recipe:
             found[field.name] = float(value) if whole else value
         return found
 
-    def images(self, n: int) -> list[int]:
+    def images_per_epoch(self, n: int) -> list[int]:
         """How many of ``n`` training images each epoch takes."""
         later = selected(self.selection, n) if self.selection else n
         return [n] + [later] * (self.epochs - 1)
@@ -139,10 +139,12 @@ class Recipe:
 
     def updates(self, n: int) -> int:
         """The optimizer steps of a run on ``n`` training images."""
-        return sum(-(-images // self.batch_size) for images in self.images(n))
+        return sum(-(-images // self.batch_size) for images in self.images_per_epoch(n))
 
     def variant(self, name: str = "", title: str = "", **changes) -> Recipe:
         """This recipe with ``changes`` and nothing else, by default titled by what they are."""
+        for setting in changes:
+            look_up("setting", setting, self.settings())
         changed = dataclasses.replace(self, **changes)
         words = in_words(difference(self, changed)) or "no change"
         name = name or f"{self.name.removesuffix('_variant')}_variant"
@@ -150,7 +152,10 @@ class Recipe:
 
 
 def build_model(recipe: Recipe, seed: int = 0) -> nn.Module:
-    """The recipe's network, its initial weights drawn from ``seed``, on the CPU."""
+    """The recipe's network, its initial weights drawn from ``seed``, on the CPU.
+
+    Not ``whitened``: that takes training images (``utils.whitening``).
+    """
     options = {}
     if recipe.model == "plain":
         options = {name: getattr(recipe, name) for name in STAGED}

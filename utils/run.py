@@ -41,8 +41,12 @@ class Run:
     ``[B, 10]``; ``policy``, from albumentations or a function from uint8 pixels ``[B, 28, 28]`` to
     as many, uint8 or float 0..255, where they are (on the training device); ``schedule``, a
     function of the optimizer and the number of updates that returns a
-    ``torch.optim.lr_scheduler``, which advances after every update; ``optimizer``, a function of
-    the parameters. A wrong one is a ``ValueError``, here or in the first batch.
+    ``torch.optim.lr_scheduler``, which advances after every update (``ReduceLROnPlateau``: after
+    every epoch, with its training loss); ``optimizer``, a function of the parameters. A wrong one
+    is a ``ValueError``, here or in the first batch.
+
+    ``run.network`` is what is judged: ``run.model``, or the average of its weights. Before you use
+    it yourself, call its ``eval()``: training leaves it as it trains.
 
     With ``NOTEBOOK_SIZE=smoke`` in the environment, as under pytest, a run is cut to seconds.
     """
@@ -81,9 +85,15 @@ class Run:
     def _prepare(self) -> Pieces:
         return prepare(self.recipe, self._shown, self.seed, self._device, **self._own)
 
+    @property
+    def title(self) -> str:
+        """The recipe's, and which pieces are your own."""
+        own = [name for name, piece in self._own.items() if piece is not None]
+        return self.recipe.title + (f", own {', '.join(own)}" if own else "")
+
     def __repr__(self) -> str:
         return (
-            f"{self.recipe.title} on {self.images.name}: {len(self.images.train_images):,} images "
+            f"{self.title} on {self.images.name}: {len(self.images.train_images):,} images "
             f"to train, {len(self.images.test_images):,} to test, batches of "
             f"{self.recipe.batch_size}, {self.recipe.epochs} epochs, seed {self.seed}, on "
             f"{self.pieces.device.type}"
@@ -98,13 +108,16 @@ class Run:
         """Train from the seed and return the ``History``: twice gives the same numbers twice.
 
         On a GPU they may differ by rounding, where its libraries add in another order.
-        ``on_update`` is handed each ``Update``, ``after_epoch`` the history so far.
+        ``on_update`` is handed each ``Update``, ``after_epoch`` the history so far. After an
+        interrupt the history has the finished epochs, and the network is as the interrupt left it.
+        Raises ``ValueError`` for a piece or a batch of the wrong kind, ``TrainingDiverged`` where a
+        loss is not a number.
         """
         self.history, self.pieces = History(), self._prepare()
         try:
             self.history = self.pieces.fit(verbose, on_update, after_epoch)
         except TrainingDiverged as error:
-            self.history = error.history or self.history
+            self.history = error.history
             raise
         return self.history
 
@@ -182,10 +195,17 @@ def compare(
     ``compare(recipe, recipe, digits, model=my_network)``; of a network the layers are taken, and
     each seed draws their weights. The last row has the means and the 95 %
     interval of the difference, paired by seed, in points. An interrupt keeps the finished seeds.
-    Raises ``ValueError`` where the two differ in a setting that such a piece takes the place of.
+    Raises ``ValueError`` where the two differ in nothing, or in a setting that such a piece takes
+    the place of.
     """
     _check_kinds(images, recipe, other)
     checks.whole(2, seeds=seeds)
+    own = {name: piece for name, piece in own.items() if piece is not None}
+    if not own and not difference(recipe, other):
+        raise ValueError(
+            "the two recipes differ in nothing: change one with recipe.variant(...), or hand over "
+            "a piece of yours, compare(recipe, recipe, digits, model=my_network)"
+        )
     for piece in own:
         if unread := [s for s in difference(recipe, other) if s in _REPLACES.get(piece, ())]:
             raise ValueError(
@@ -193,33 +213,33 @@ def compare(
                 "would not be read: leave it as the first has it"
             )
     split = data.validation_split(images)
-    title = other.title + (f", own {', '.join(own)}" if own else "")
     if isinstance(network := own.get("model"), nn.Module):
         own["model"] = lambda: _drawn_anew(network)
-    pairs: list[list[float]] = []
+    pairs: list[tuple[float, float]] = []
+    titles = [recipe.title, other.title + (f", own {', '.join(own)}" if own else "")]
     with contextlib.suppress(KeyboardInterrupt):
         for seed in range(seeds):
-            runs = [
-                Run(recipe, split, seed, device=device),
-                Run(other, split, seed, device=device, **own),
-            ]
-            pairs.append([_last_of(run) for run in runs])
+            first = Run(recipe, split, seed, device=device)
+            second = Run(other, split, seed, device=device, **own)
+            b = _last_of(second)  # first, so that a mistake in a piece of yours shows at once
+            a = _last_of(first)
+            pairs.append((a, b))
             if verbose:
-                a, b = pairs[-1]
                 print(f"seed {seed}: {a:.2f} and {b:.2f}, {b - a:+.2f}", flush=True)
     rows = [[seed, f"{a:.2f}", f"{b:.2f}", f"{b - a:+.2f}"] for seed, (a, b) in enumerate(pairs)]
     if len(pairs) > 1:
         means = [f"{mean(side):.2f}" for side in zip(*pairs, strict=True)]
         rows.append(["mean", *means, _interval([b - a for a, b in pairs])])
-    return Table(["seed", recipe.title, title, "difference in points"], rows)
+    return Table(["seed", *titles, "difference in points"], rows)
 
 
 def _last_of(run: Run) -> float:
-    """The last accuracy of a run; ``KeyboardInterrupt`` where it was interrupted, as ``fit`` is."""
-    history = run.fit(verbose=False)
-    if len(history) < run.recipe.epochs:
-        raise KeyboardInterrupt
-    return history.test_accuracy[-1]
+    """The last accuracy of a run, which is not trained yet."""
+    try:
+        return run.pieces.fit_whole().test_accuracy[-1]
+    except TrainingDiverged as error:
+        error.add_note(f"This was {run.title}, seed {run.seed}.")
+        raise
 
 
 def _drawn_anew(network: nn.Module) -> nn.Module:

@@ -26,7 +26,7 @@ from torch.optim.lr_scheduler import (
 from utils.support import checks
 from utils.support.lookup import look_up
 
-Schedule = LRScheduler | ReduceLROnPlateau
+Schedule = LRScheduler  # ReduceLROnPlateau is one
 
 
 def constant(optimizer: Optimizer, updates: int, epochs: int) -> Schedule:

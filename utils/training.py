@@ -1,8 +1,8 @@
 """The training loop: a model and batches in, a ``History`` out.
 
-Knows nothing of MNIST: ``train_loader`` and ``test_loader`` are iterables of batches ``(x, y)``
-with ``len``. Accuracies are in per cent; losses are mean cross-entropies per sample, in training
-with smoothed labels where a recipe says so.
+Of MNIST it knows the ten classes: ``train_loader`` and ``test_loader`` are iterables with ``len``
+of batches ``(x, y)``, float ``[B, ...]`` and int64 ``[B]``. Accuracies are in per cent; losses are
+mean cross-entropies per sample, in training with smoothed labels where a recipe says so.
 """
 
 from __future__ import annotations
@@ -84,7 +84,8 @@ def fit(
     ``judge`` is what the log calls the images of ``test_loader``. ``on_update`` is handed each
     ``Update``, ``after_epoch`` the history so far.
 
-    An interrupt (Ctrl-C, the stop button) ends training and returns the epochs that are finished.
+    An interrupt (Ctrl-C, the stop button) ends training and returns the epochs that are finished;
+    the network is as the interrupt left it.
     Raises ``ValueError`` for arguments or batches of the wrong kind, and ``TrainingDiverged``,
     with the finished epochs, when a loss is not a number.
     """
@@ -131,7 +132,10 @@ def fit(
             if after_epoch is not None:
                 after_epoch(history)
     except KeyboardInterrupt:
-        print(f"\nInterrupted: {len(history)} of {epochs} epochs are finished and kept.")
+        print(
+            f"\nInterrupted: {len(history)} of {epochs} epochs are finished and in the history. "
+            "The network is as the interrupt left it."
+        )
     except TrainingDiverged as error:
         error.history = history
         error.add_note(f"{len(history)} of {epochs} epochs are finished: see its history.")

@@ -234,6 +234,10 @@ def test_race_writes_and_shows_what_it_measured(stopwatch, monkeypatch, capsys):
     written = stopwatch.parent / "build" / "race.json"
     assert json.loads(written.read_text(encoding="utf-8")) == canned
     assert "the record" in capsys.readouterr().out
+    monkeypatch.setattr(job, "images_of", lambda kind: None)
+    monkeypatch.setattr(race, "measure", lambda *_: pytest.fail("it races"))
+    assert command.main(["race", "--repeats", "1", "--record"]) == 1
+    assert "at least 3 races, not of 1" in capsys.readouterr().err
 
 
 def test_weights_says_what_the_export_lacks(monkeypatch, capsys):

@@ -78,6 +78,8 @@ def test_a_solution_is_listed_where_asked_for_and_written_beside_its_notebook(
     assert notebooks.listed() == paths[:1]
     assert notebooks.listed(solutions=True) == paths
     assert notebooks.listed(["01_a", "solutions/01_a"]) == paths
+    with pytest.raises(ValueError, match=r"no notebook is called '1_a'; did you mean '01_a'\?"):
+        notebooks.listed(["1_a"])
     assert notebooks.run(paths, tmp_path / "build", in_place=True, jobs=1) == 0
     for folder in (tmp_path, tmp_path / "build"):
         for place, shown in ((".", "1"), ("solutions", "2")):
@@ -96,11 +98,11 @@ def test_fewer_than_one_at_a_time_is_refused(tmp_path, jobs):
 def test_an_interrupt_ends_the_kernels_and_changes_no_notebook(tmp_path):
     pid = tmp_path / "pid"
     source = f"import os, time; open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
-    path = write_notebook(tmp_path / "long.ipynb", source)
+    path = write_notebook(tmp_path / "01_long.ipynb", source)
     code = "import sys, utils.lab.__main__ as lab\n"
     code += "from pathlib import Path; from utils.lab import notebooks\n"
     code += f"notebooks.FOLDER = notebooks.BUILD = Path({str(tmp_path)!r})\n"
-    code += "sys.exit(lab.main(['notebooks', 'long', '--jobs', '1']))"
+    code += "sys.exit(lab.main(['notebooks', '01_long', '--jobs', '1']))"
     before = path.read_bytes()
     command = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE)
     while not (pid.exists() and pid.read_text("utf-8")) and command.poll() is None:

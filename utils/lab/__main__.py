@@ -187,8 +187,13 @@ def race(repeats, record):
 
     if record:
         images_of("mnist")  # no other set
+        if repeats and repeats < race.RACES:
+            raise ValueError(
+                f"the tables show the median of at least {race.RACES} races, not of {repeats}: "
+                "measure without --record"
+            )
     device = training.default_device()
-    measured, path = race.measure(device, repeats or 3), benchmark.race_path(device.type)
+    measured, path = race.measure(device, repeats or race.RACES), benchmark.race_path(device.type)
     path = path if record else Path("build") / path.name
     write_json(measured, path)
     print(speed.race(measured, elsewhere=[]), path, sep="\n\n")

@@ -15,6 +15,7 @@ from nbconvert import HTMLExporter
 from utils import data, smoke
 from utils.lab.runs.executors import cores
 from utils.support import checks, files, machine, paths
+from utils.support.lookup import look_up
 
 FOLDER, BUILD = paths.ROOT / "notebooks", paths.ROOT / "build"
 SOLUTIONS = "solutions"  # their folder in FOLDER, and in what is written
@@ -25,10 +26,10 @@ def listed(names: list[str] = (), solutions: bool = False) -> list[Path]:
 
     ``solutions`` adds those of the exercises to the default.
     """
-    if names:
-        return [FOLDER / f"{name}.ipynb" for name in names]
-    folders = [FOLDER, FOLDER / SOLUTIONS] if solutions else [FOLDER]
-    return [path for folder in folders for path in sorted(folder.glob("[0-9]*.ipynb"))]
+    folders = [FOLDER, FOLDER / SOLUTIONS] if solutions or names else [FOLDER]
+    found = [path for folder in folders for path in sorted(folder.glob("[0-9]*.ipynb"))]
+    known = {path.relative_to(FOLDER).with_suffix("").as_posix(): path for path in found}
+    return [look_up("notebook", name, known) for name in names] or found
 
 
 class Client(NotebookClient):

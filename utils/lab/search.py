@@ -182,7 +182,7 @@ def run(
         trial.set_user_attr("parameters", models.count_parameters(build_model(recipe)))
 
         def after_epoch(history: training.History) -> None:
-            passes, half = divmod(sum(recipe.images(2)[: len(history)]), 2)
+            passes, half = divmod(sum(recipe.images_per_epoch(2)[: len(history)]), 2)
             if half:
                 return  # in the middle of what the others call an epoch
             trial.report(history.test_accuracy[-1], passes)

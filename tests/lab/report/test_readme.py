@@ -170,7 +170,7 @@ def test_write_says_what_it_rewrote(short, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(readme.figures, "write", lambda: ["steps.png"])
     monkeypatch.setattr(results, "check_fresh", lambda: None)
     monkeypatch.setattr(readme, "images_of", lambda name: None)  # of MNIST, where there may be none
-    monkeypatch.setattr(readme.seals, "audit", lambda images: [])
+    monkeypatch.setattr(readme.audit, "refused", lambda images: [])
     monkeypatch.setattr(results, "FOLDER", tmp_path / "results")
     (tmp_path / "results" / "a_recipe").mkdir(parents=True)
     monkeypatch.setattr(readme.kept, "gather", lambda folder: folder / "networks")
@@ -184,6 +184,6 @@ def test_write_says_what_it_rewrote(short, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(readme.kept, "gather", lambda folder: None)
     readme.write()
     assert "nothing" in capsys.readouterr().out
-    monkeypatch.setattr(readme.seals, "audit", lambda images: ["01_skeleton seed 1: no run"])
+    monkeypatch.setattr(readme.audit, "refused", lambda images: ["01_skeleton seed 1: no run"])
     with pytest.raises(results.BadResult, match="01_skeleton seed 1: no run"):
         readme.write()

@@ -60,6 +60,10 @@ def test_runs_that_do_not_show_their_target_are_no_record(tmp_path, race, monkey
         records.write(SPEEDRUN, race, tmp_path)
     with pytest.raises(ValueError, match="design_a is no record: it has no target"):
         records.write(DESIGN_A, race, tmp_path)
+    low = dataclasses.replace(catalogue.get("speedrun"), target=99.3)
+    monkeypatch.setitem(catalogue.EXPERIMENTS, "speedrun", low)
+    with pytest.raises(ValueError, match=r"speedrun is a record of 99\.30, the others of 99\.4"):
+        records.write(SPEEDRUN, race, tmp_path)
     assert not list(tmp_path.iterdir())
 
 

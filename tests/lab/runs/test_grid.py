@@ -20,7 +20,7 @@ from grids import NAME
 from utils.experiments import catalogue
 from utils.experiments.recorded import BadResult, path_of
 from utils.lab import __main__ as command
-from utils.lab.runs import executors, grid, job, one, results
+from utils.lab.runs import executors, grid, job, networks, one, results
 from utils.smoke import smaller
 
 RECIPE = smaller(catalogue.recipe(NAME))
@@ -152,8 +152,10 @@ def test_a_result_that_cannot_be_written_goes_to_the_temporary_folder(
         path = path_of(RECIPE, seed, tmp_path / "runs")
         said = re.search(f"seed {seed}: {re.escape(str(path))} cannot be written: (.*)", errors)[1]
         if elsewhere:
-            place = Path(re.fullmatch("the result is in (.*), move it once there is room", said)[1])
+            words = "the result and its network are in (.*), move both once there is room"
+            place = Path(re.fullmatch(words, said)[1]) / path.name
             assert results.read(place, RECIPE, seed, full=False)["seed"] == seed
+            assert networks.load(place, RECIPE)
         else:
             assert said.startswith("the result is lost, the temporary folder cannot be written")
 

@@ -9,7 +9,7 @@ import pytest
 from utils.experiments import catalogue, recorded
 from utils.experiments.experiment import Experiment
 from utils.experiments.steps import SKELETON
-from utils.lab.runs import grid, protocol, results, seals
+from utils.lab.runs import audit, grid, protocol, results
 from utils.recipes import recipe_hash
 from utils.support import paths
 
@@ -157,11 +157,11 @@ def test_no_record_is_older_than_the_first_test_run_on_record():
         assert protocol.first_test(recipe) == known["first_test"]
 
 
-# --------------------------------------------------------------------------- seals
+# --------------------------------------------------------------------------- audit
 
 
 def test_the_recorded_runs_are_possible_and_none_stands_twice(mnist):
-    assert seals.audit(mnist) == []
+    assert audit.refused(mnist) == []
 
 
 @pytest.fixture
@@ -177,14 +177,14 @@ def two(monkeypatch):
 
 
 def test_one_run_filed_as_two_is_refused(two):
-    assert seals.audit() == []
+    assert audit.refused() == []
     two[1] |= {"history": two[0]["history"]}
-    assert seals.audit() == ["01_skeleton seed 1 has the history of seed 0: one run, filed twice"]
+    assert audit.refused() == ["01_skeleton seed 1 has the history of seed 0: one run, filed twice"]
 
 
 def test_a_commit_that_does_not_exist_is_refused(two):
     two[1]["git_commit"] = "0123456789ab"
-    assert seals.audit() == [
+    assert audit.refused() == [
         "01_skeleton seed 1: its commit 0123456789ab is not in the history: commit that code, "
         "repeat it"
     ]
@@ -192,27 +192,27 @@ def test_a_commit_that_does_not_exist_is_refused(two):
 
 def test_where_no_commit_is_known_nothing_is_said_of_them(two, monkeypatch):
     monkeypatch.setattr(protocol, "in_history", lambda commit: False)  # a history that begins later
-    assert seals.audit() == []
+    assert audit.refused() == []
 
 
 def test_labels_of_another_set_are_refused(two, mnist):
     wrong = two[0]["misclassified"]["labels"]
     wrong[0] = (wrong[0] + 1) % 10
     reason = "01_skeleton seed 0: the labels of its mistakes are not MNIST's"
-    assert seals.audit(mnist) == [reason]
+    assert audit.refused(mnist) == [reason]
 
 
 def test_a_kept_network_makes_its_runs_mistakes(mnist, monkeypatch):
     runs = results.recorded(SKELETON)
     monkeypatch.setattr(results, "recorded", lambda recipe: runs)
-    assert seals.of_another_run(SKELETON, 0, mnist) == ""
+    assert audit.of_another_run(SKELETON, 0, mnist) == ""
     wrong = runs[0]["misclassified"]
     fewer = {key: values[3:] for key, values in wrong.items()}
     runs = {0: runs[0] | {"misclassified": fewer}}
     reason = "its network's mistakes differ from it in 3 images"
-    assert seals.of_another_run(SKELETON, 0, mnist) == reason
+    assert audit.of_another_run(SKELETON, 0, mnist) == reason
     runs = {0: {key: value for key, value in runs[0].items() if key != "network"}}
-    assert seals.of_another_run(SKELETON, 0, mnist) == ""
+    assert audit.of_another_run(SKELETON, 0, mnist) == ""
 
 
 def test_a_shallow_history_tells_nothing_of_commits(repository, tmp_path):

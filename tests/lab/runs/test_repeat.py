@@ -72,6 +72,16 @@ def test_other_counts_are_rounding_only_elsewhere_and_only_if_near(run):
     assert repeat.verdict(run, later).startswith("rounds otherwise")
 
 
+def test_how_near_is_near_is_the_recipes_own_scatter(run, monkeypatch):
+    runs = {seed: run | {"test_accuracy_last": end} for seed, end in enumerate((99.3, 99.4, 99.5))}
+    monkeypatch.setattr(results, "recorded", lambda recipe: runs)
+    assert repeat.near(DROPOUT) == pytest.approx(3 * 2**0.5 * 0.1)
+    monkeypatch.setattr(results, "recorded", lambda recipe: {0: run})
+    assert repeat.near(DROPOUT) == repeat.NEAR
+    other = again(run, processor=run["processor"] | {"instructions": "AVX2"})
+    assert repeat.verdict(run, other, 0.05).startswith("different: ")
+
+
 def test_runs_of_other_seeds_are_not_compared(run):
     with pytest.raises(BadResult, match="seed: 0 was recorded, 1 is compared"):
         repeat.verdict(run, run | {"seed": 1})
@@ -82,9 +92,9 @@ def test_the_run_is_trained_as_it_was_recorded(run, monkeypatch):
     monkeypatch.setattr(results, "recorded", lambda recipe: {0: run})
     monkeypatch.setattr(repeat, "images_of", lambda kind: kind)
     monkeypatch.setattr(repeat.one, "run", lambda *what: asked.append(what) or run)
-    monkeypatch.setattr(repeat.seals, "of_another_run", lambda *_: "")
+    monkeypatch.setattr(repeat.audit, "of_another_run", lambda *_: "")
     assert repeat.repeat(DROPOUT, 0) == "study_dropout seed 0: equal"
     assert asked == [(DROPOUT, 0, "mnist", "cpu")]
-    monkeypatch.setattr(repeat.seals, "of_another_run", lambda *_: "its network is another's")
+    monkeypatch.setattr(repeat.audit, "of_another_run", lambda *_: "its network is another's")
     assert repeat.repeat(DROPOUT, 0) == "study_dropout seed 0: different, its network is another's"
     assert len(asked) == 1, "then nothing is trained"

@@ -53,7 +53,7 @@ def test_the_ratio_is_taken_turn_by_turn():
     seconds = {"01_skeleton": {FIRST_BUILD: [3.0, 2.0, 4.0], NOW: [1.0, 2.0, 2.0]}}
     measured = {"images": 6000, "seconds": seconds}
     assert benchmark.since_first_build(measured).rows == [
-        ["01_skeleton", "30.0", "20.0", "2.00", "1.00 to 3.00"]
+        ["01_skeleton", "30.0", "20.0", "1.817 [0.457, 7.223]", "1.00 to 3.00"]
     ]
 
 

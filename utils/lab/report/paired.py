@@ -95,8 +95,9 @@ def in_a_row(values: Iterable[float]) -> str:
 
 def at_least(recipe: Recipe, found: intervals.Estimate) -> str:
     """The target, and whether ``found`` shows it, one-sided and as a record is, at 1 %."""
-    target = catalogue.get(recipe.name).target
-    return f"{target:.2f}: {intervals.verdict(found, target, intervals.CLAIM)}"
+    known = catalogue.get(recipe.name)
+    level = intervals.level_of(known.tries)
+    return f"{known.target:.2f}: {intervals.verdict(found, known.target, level)}"
 
 
 def ends(values: pd.Series) -> str:
@@ -151,8 +152,8 @@ def share_start(before: Recipe, after: Recipe) -> bool:
 
 
 def difference(before: pd.Series, after: pd.Series, paired: bool = True) -> intervals.Estimate:
-    """``after`` minus ``before``, by seed: ``paired`` over the seeds that both have, if any."""
-    if not paired or before.index.intersection(after.index).empty:
+    """``after`` minus ``before``, by seed: ``paired`` over the seeds that both have, if two do."""
+    if not paired or len(before.index.intersection(after.index)) < 2:
         return intervals.welch(before, after)
     return intervals.paired_difference(*before.align(after, join="inner"))
 

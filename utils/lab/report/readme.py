@@ -32,7 +32,7 @@ from utils.lab.report import (
     steps,
     studies,
 )
-from utils.lab.runs import kept, results, seals
+from utils.lab.runs import audit, kept, results
 from utils.lab.runs.job import images_of
 from utils.lab.timing import benchmark
 from utils.recipes import build_model
@@ -179,7 +179,7 @@ def write() -> None:
     without MNIST.
     """
     results.check_fresh()
-    if reasons := seals.audit(images_of("mnist")):
+    if reasons := audit.refused(images_of("mnist")):
         raise results.BadResult("\n".join(reasons))
     made = pages()
     gathered = [kept.gather(folder) for folder in sorted(results.FOLDER.glob("[!.]*/"))]

@@ -105,7 +105,7 @@ def race(measured: dict | None = None, elsewhere: Sequence[dict] | None = None) 
 
 def _row(label: str, name: str, measured: dict, faster: str) -> dict:
     recipe, took = ENTRANTS[name], seconds(measured)[name]
-    images = sum(recipe.images(results.SAMPLES[0]))
+    images = sum(recipe.images_per_epoch(results.SAMPLES[0]))
     return {
         "run": label,
         "seconds": f"{took.median():.1f}",
@@ -164,7 +164,7 @@ def tries() -> Table:
     return tabulate(
         known,
         ("recipe", lambda recipe: f"`{recipe.name}`"),
-        ("images seen", lambda recipe: f"{sum(recipe.images(results.SAMPLES[0])):,}"),
+        ("images seen", lambda recipe: f"{sum(recipe.images_per_epoch(results.SAMPLES[0])):,}"),
         ("last epoch", lambda recipe: paired.last_epoch(recipe, 3)),
         ("seeds", lambda recipe: len(paired.last(recipe))),
         "95 %, seeds and images",

@@ -188,13 +188,13 @@ class _Records:
 
 
 def _rescued(path: Path, result: dict) -> str:
-    """Write a result to the system's temporary folder; say where it is."""
+    """Write a result and its network to the system's temporary folder; say where they are."""
     try:
         place = Path(tempfile.mkdtemp(prefix="mnist-")) / path.parent.name / path.name
         results.write(result, place)
     except OSError as error:
         return f"the result is lost, the temporary folder cannot be written either ({error})"
-    return f"the result is in {place}, move it once there is room"
+    return f"the result and its network are in {place.parent}, move both once there is room"
 
 
 def _of_other_code(job: Job, result: dict) -> str:

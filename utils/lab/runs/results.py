@@ -182,7 +182,7 @@ def frame(names: Iterable[str] | None = None) -> pd.DataFrame:
 def _epochs(run: dict) -> dict:
     history = history_of(run)
     return vars(history) | {
-        "trained": history.images,
+        "trained": history.images_per_epoch,
         "train_accuracy": history.train_accuracy,
         "test_accuracy": history.test_accuracy,
     }

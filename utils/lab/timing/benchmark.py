@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
+from scipy import stats
 
 from utils.experiments import catalogue
 from utils.experiments.published import DESIGN_A
@@ -78,18 +80,20 @@ def since_first_build(measured: dict | None = None) -> Table:
     for name, took in measured["seconds"].items():
         epochs = _per_epoch(measured, took)
         faster = epochs[FIRST_BUILD] / epochs[NOW]
+        logs = stats.ttest_1samp(np.log(faster), 0)
+        mean, low, high = np.exp([np.log(faster).mean(), *logs.confidence_interval()])
         middle = epochs.median()
         rows.append(
             [
                 name,
                 f"{middle[FIRST_BUILD]:.1f}",
                 f"{middle[NOW]:.1f}",
-                f"{faster.median():.2f}",
+                f"{mean:.3f} [{low:.3f}, {high:.3f}]",
                 f"{faster.min():.2f} to {faster.max():.2f}",
             ]
         )
     columns = ["step", "seconds per epoch, first build", "now"]
-    return Table([*columns, "times faster: median of turns", "least to most"], rows)
+    return Table([*columns, "times faster: mean of turns [95 %]", "least to most"], rows)
 
 
 def table(measured: dict | None = None) -> Table:

@@ -21,6 +21,7 @@ from utils.lab.timing.benchmark import BASELINE, ENTRANTS, PLAIN, TORCHVISION
 from utils.pieces import Pieces, prepare
 from utils.recipes import Recipe
 
+RACES = 3  # whole runs of each
 TURNS = 5  # of the single epochs
 Make = Callable[[data.ImageSet], Pieces]  # the pieces of a new run on these images
 
@@ -49,7 +50,7 @@ def whole(make: Make) -> dict[str, float]:
     }
 
 
-def measure(device: torch.device, repeats: int = 3) -> dict:
+def measure(device: torch.device, repeats: int = RACES) -> dict:
     """The race, ``repeats`` times, and an epoch of every recipe on the way to the record.
 
     On the CPU a profile of every entrant as well.

@@ -1,6 +1,6 @@
 """What the recorded runs must be together: each one possible, none of them twice.
 
-A checksum shows that a file was edited, not that its content was ever a run. ``audit`` asks what
+A checksum shows that a file was edited, not that its content was ever a run. ``refused`` asks what
 only the whole can tell; ``results.read`` asks each file for what it can tell alone.
 """
 
@@ -15,7 +15,7 @@ from utils.lab.runs import networks, protocol, results
 from utils.recipes import Recipe
 
 
-def audit(images: data.ImageSet | None = None) -> list[str]:
+def refused(images: data.ImageSet | None = None) -> list[str]:
     """Why recorded runs are refused, a sentence each; empty where they all stand.
 
     ``images``, the full MNIST, tells whether the labels of the mistakes are its own. Where git has
