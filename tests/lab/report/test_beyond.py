@@ -92,6 +92,11 @@ def test_gains_are_paired_by_seed(write):
     assert row(found, "rotate")["step 02 minus step 01"] == "+1.10 [+0.85, +1.35] *"
     assert found.note.endswith("They have a star.")
     assert "not shown" in row(found, "fog")["step 02 minus step 01"]
+    averages = beyond.gains_by_pair([(SKELETON, REGULARIZATION), (SKELETON, AUGMENTATION)])
+    (turned,) = averages.rows
+    assert turned[0] == "step 02 minus step 01"
+    for name, cell in zip(averages.columns[1:], turned[1:], strict=True):
+        assert cell.rstrip(" *") == row(found, name)["step 02 minus step 01"].rstrip(" *")
     named = beyond.gains([(REGULARIZATION, SKELETON)])
     assert row(named, "rotate")["step 01 minus step 02"] == "-1.10 [-1.35, -0.85] *"
 

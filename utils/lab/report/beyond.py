@@ -100,18 +100,30 @@ def gains(pairs: Iterable[tuple[Recipe, Recipe]] | None = None) -> Table:
     Each has its 95 % interval over seeds: paired where two recipes share their first weights,
     Welch's where they do not. A pair of which one is not measured with two seeds is left out.
     """
-    pairs = list(pairs or itertools.pairwise(STEPS))
-    found = accuracies({recipe for pair in pairs for recipe in pair})
-    columns, cells = ["points of accuracy"], [[name] for name in ROWS]
+    found = _gains(pairs or itertools.pairwise(STEPS), ROWS)
+    rows = [[name, *cells] for name, *cells in zip(ROWS, *found.values(), strict=True)]
+    return paired.noted(Table(["points of accuracy", *found], rows if found else []), stars=True)
+
+
+def gains_by_pair(pairs: Iterable[tuple[Recipe, Recipe]]) -> Table:
+    """As ``gains``, on average only: a row a pair."""
+    names = ("clean", "mean of the fifteen", "UCI digits")
+    rows = [[pair, *cells] for pair, cells in _gains(pairs, names).items()]
+    return paired.noted(Table(["points of accuracy", *names], rows), stars=True)
+
+
+def _gains(pairs: Iterable[tuple[Recipe, Recipe]], names: Iterable[str]) -> dict[str, list]:
+    """Of each pair that can be compared, by its label: a difference for each of ``ROWS``' names."""
+    pairs = list(pairs)
+    found, gained = accuracies({recipe for pair in pairs for recipe in pair}), {}
     for before, after in pairs:
         sides = [found[recipe] for recipe in (before, after) if recipe in found]
-        if len(sides) < 2 or min(map(len, sides)) < 2:
-            continue
-        columns.append(f"{short_label(after)} minus {short_label(before)}")
-        for row, sets in zip(cells, ROWS.values(), strict=True):
-            means = [side[sets].mean(axis=1) for side in sides]
-            row.append(paired.apart(before, after, *means))
-    return paired.noted(Table(columns, cells if len(columns) > 1 else []), stars=True)
+        if len(sides) == 2 and min(map(len, sides)) > 1:
+            gained[f"{short_label(after)} minus {short_label(before)}"] = [
+                paired.apart(before, after, *(side[ROWS[name]].mean(axis=1) for side in sides))
+                for name in names
+            ]
+    return gained
 
 
 def short_label(recipe: Recipe) -> str:
