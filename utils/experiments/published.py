@@ -99,8 +99,7 @@ OWN = tuple(
 )
 _TARGETS = {"a": 99.45, "c2": 99.40, "d": 99.55, "e2": 99.52}
 COMMON_EXPERIMENTS = tuple(
-    Experiment(recipe, target=_TARGETS.get(letter), seeds=5)
-    for letter, recipe in COMMONS.items()
+    Experiment(recipe, target=_TARGETS.get(letter), seeds=5) for letter, recipe in COMMONS.items()
 )
 AS_B4_SAYS = Experiment(DESIGN_B4, stage("B4"), seeds=10)
 EXPERIMENTS = (*OWN, AS_B4_SAYS, *COMMON_EXPERIMENTS)

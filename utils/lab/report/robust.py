@@ -51,6 +51,8 @@ NAMES |= {recipe: recipe.name[:2] for recipe in STEPS}
 NAMES |= {DESIGN_C1: "C1", COMMONS["c1"]: "C1, common"}  # the others lie close together
 NAMES |= {recipe: f"{size:,}" for size, recipe in SECOND.items()}
 NAMES[ROBUST] = ROBUST.name
+# Beside these other marks stand on the right.
+LEFT = {BATCH_NORM, DROPOUT, ONE_CYCLE, SECOND[8000], SECOND[20_000]}
 
 
 def wrong(table: pd.DataFrame) -> tuple[float, float]:
@@ -72,9 +74,10 @@ def picture() -> Figure:
         spread = [t[CORRUPTIONS].mean(axis=1).std() if len(t) > 1 else 0 for t in found.values()]
         look = {"fmt": f"{mark}-" if recipes is STEPS else mark, "color": color, "capsize": 3}
         axes.errorbar(clean, corrupted, spread, label=name, ms=7, lw=1.2, **look)
-        beside = {"aside": (-7, -12), "ha": "right"} if mark == "D" else {"aside": (7, 5)}
         for recipe, x, y in zip(found, clean, corrupted, strict=True):
             if text := NAMES.get(recipe):
+                left = {"aside": (-7, -12), "ha": "right"}
+                beside = left if recipe in LEFT else {"aside": (7, 5)}
                 pictures.label(axes, text, x, y, **beside, color=color)
     axes.set(xlabel="error on clean test digits in %", ylabel="mean error under the fifteen in %")
     axes.margins(x=0.15)
