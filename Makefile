@@ -61,7 +61,7 @@ report: $(VENV)/ready
 # MNIST. The screenshot besides needs `.[test]` and a Chromium.
 playground: $(VENV)/test-ready
 	$(BIN)/python -m utils.lab playground
-	$(BIN)/python tools/screenshot.py
+	$(BIN)/python tests/screenshot.py
 
 lint: $(VENV)/test-ready
 	$(BIN)/ruff check .

@@ -157,7 +157,7 @@ WRONG = {
     ),
     "no scheduler": (
         {"schedule": lambda o, n: 0.1},
-        "makes a float, expected a LRScheduler",
+        "schedule= makes a float, expected a LRScheduler",
     ),
     "another's scheduler": ({"schedule": fixed_schedule}, "the schedule moves another optimizer"),
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from statistics import mean, stdev
 
 import torch
@@ -88,8 +88,7 @@ class Run:
     @property
     def title(self) -> str:
         """The recipe's, and which pieces are your own."""
-        own = [name for name, piece in self._own.items() if piece is not None]
-        return self.recipe.title + (f", own {', '.join(own)}" if own else "")
+        return _titled(self.recipe, self._own)
 
     def __repr__(self) -> str:
         return (
@@ -212,11 +211,10 @@ def compare(
                 f"your own {piece} takes the place of {', '.join(unread)}, so the second recipe's "
                 "would not be read: leave it as the first has it"
             )
-    split = data.validation_split(images)
+    split, titles = data.validation_split(images), [recipe.title, _titled(other, own)]
     if isinstance(network := own.get("model"), nn.Module):
         own["model"] = lambda: _drawn_anew(network)
     pairs: list[tuple[float, float]] = []
-    titles = [recipe.title, other.title + (f", own {', '.join(own)}" if own else "")]
     with contextlib.suppress(KeyboardInterrupt):
         for seed in range(seeds):
             first = Run(recipe, split, seed, device=device)
@@ -231,6 +229,11 @@ def compare(
         means = [f"{mean(side):.2f}" for side in zip(*pairs, strict=True)]
         rows.append(["mean", *means, _interval([b - a for a, b in pairs])])
     return Table(["seed", *titles, "difference in points"], rows)
+
+
+def _titled(recipe: Recipe, own: Mapping[str, object]) -> str:
+    pieces = [name for name, piece in own.items() if piece is not None]
+    return recipe.title + (f", own {', '.join(pieces)}" if pieces else "")
 
 
 def _last_of(run: Run) -> float:

@@ -1,5 +1,6 @@
 """What tables say of one recipe and of two."""
 
+import pandas as pd
 import pytest
 from made_up import columns, of
 from scipy.stats import ttest_ind
@@ -63,6 +64,13 @@ def test_what_is_known_besides_the_runs(runs, name):
     expected = {"seconds per epoch": "6.4", "published": "99.42", "its epoch": "within 10 epochs"}
     (found,) = columns(paired.tabulate([DESIGN_A], name))[name]
     assert found.split(";")[0] == expected[name]
+
+
+def test_one_seed_in_common_is_no_pair():
+    before, after = pd.Series([1.0, 2.0, 4.0]), pd.Series([2.0, 3.0, 5.0], index=[2, 3, 4])
+    assert paired.partners(before, after) == 0
+    assert paired.difference(before, after) == paired.difference(before, after, paired=False)
+    assert paired.partners(before, after.set_axis([1, 2, 3])) == 2
 
 
 def test_recipes_that_start_alike_are_paired_and_others_are_welchs(runs):

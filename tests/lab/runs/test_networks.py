@@ -53,6 +53,11 @@ def test_a_network_that_is_missing_or_another_one_is_refused(made, tmp_path):
     with pytest.raises(BadResult, match="is not the network of seed-4"):
         networks.load(other, recipe)
     kept.path_of(other).unlink()
+    results.write({key: value for key, value in result.items() if key != "network"}, other)
+    with pytest.raises(BadResult, match="keeps no network"):
+        networks.load(other, recipe)
+    results.write(result, other)
+    kept.path_of(other).unlink()
     with pytest.raises(BadResult, match=r"cannot be read .*: take it from git again"):
         networks.load(other, recipe)
 
@@ -147,7 +152,7 @@ def test_gathered_networks_of_other_runs_are_refused(two):
     found["seed-3"], found["seed-4"] = found["seed-4"], found["seed-3"]
     for seed, sealed in zip(("seed-3", "seed-4"), seals, strict=True):
         found[seed][kept.SEALS] = sealed
-    kept._write(found, gathered)
+    gathered.write_bytes(kept._packed(found))
     with pytest.raises(BadResult, match=r"the weights of seed-[34] are not those"):
         networks.load(paths[1], recipe)
 

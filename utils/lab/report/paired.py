@@ -151,9 +151,15 @@ def share_start(before: Recipe, after: Recipe) -> bool:
     return len(drawn[0]) == len(drawn[1]) and all(map(torch.equal, *drawn))
 
 
+def partners(before: pd.Series, after: pd.Series) -> int:
+    """How many seeds both have; 0 for a single one, whose pair has no interval."""
+    both = len(before.index.intersection(after.index))
+    return both if both > 1 else 0
+
+
 def difference(before: pd.Series, after: pd.Series, paired: bool = True) -> intervals.Estimate:
     """``after`` minus ``before``, by seed: ``paired`` over the seeds that both have, if two do."""
-    if not paired or len(before.index.intersection(after.index)) < 2:
+    if not paired or not partners(before, after):
         return intervals.welch(before, after)
     return intervals.paired_difference(*before.align(after, join="inner"))
 
@@ -171,7 +177,7 @@ def apart(before: Recipe, after: Recipe, old: pd.Series, new: pd.Series) -> inte
     Where only some of the seeds have a partner it says how many.
     """
     paired = share_start(before, after)
-    pairs = len(old.index.intersection(new.index)) if paired else 0
+    pairs = partners(old, new) if paired else 0
     note = f" over {pairs}" if 0 < pairs < max(len(old), len(new)) else ""
     return intervals.Difference(difference(old, new, paired), note)
 

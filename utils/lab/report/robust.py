@@ -51,8 +51,9 @@ NAMES |= {recipe: recipe.name[:2] for recipe in STEPS}
 NAMES |= {DESIGN_C1: "C1", COMMONS["c1"]: "C1, common"}  # the others lie close together
 NAMES |= {recipe: f"{size:,}" for size, recipe in SECOND.items()}
 NAMES[ROBUST] = ROBUST.name
-# Beside these other marks stand on the right.
+# On the right of these other marks stand.
 LEFT = {BATCH_NORM, DROPOUT, ONE_CYCLE, SECOND[8000], SECOND[20_000]}
+BESIDE = {False: {"aside": (7, 5)}, True: {"aside": (-7, -12), "ha": "right"}}
 
 
 def wrong(table: pd.DataFrame) -> tuple[float, float]:
@@ -76,8 +77,7 @@ def picture() -> Figure:
         axes.errorbar(clean, corrupted, spread, label=name, ms=7, lw=1.2, **look)
         for recipe, x, y in zip(found, clean, corrupted, strict=True):
             if text := NAMES.get(recipe):
-                left = {"aside": (-7, -12), "ha": "right"}
-                beside = left if recipe in LEFT else {"aside": (7, 5)}
+                beside = BESIDE[recipe in LEFT]
                 pictures.label(axes, text, x, y, **beside, color=color)
     axes.set(xlabel="error on clean test digits in %", ylabel="mean error under the fifteen in %")
     axes.margins(x=0.15)

@@ -90,8 +90,10 @@ def compare(before: str, after: str, folder: Path = results.FOLDER) -> str:
     rows = [[n, f"{a:.2f}", f"{b:.2f}", f"{b - a:+.2f}"] for n, a, b in both.itertuples()]
     if not paired.share_start(*pair):
         how = "Welch's, since weights or order of images differ"
+    elif paired.partners(*sides):
+        how = "paired by seed"
     else:
-        how = "paired by seed" if rows else "Welch's, since no seed has a partner"
+        how = f"Welch's, since {'only one' if rows else 'no'} seed has a partner"
     count = " and ".join(str(len(side)) for side in sides)
     return "\n\n".join(
         [

@@ -102,9 +102,10 @@ def gather(folder: Path) -> Path | None:
             said = read_sealed(_result(left))["network"]
             found = weights(_result(left))
             kept[left.stem] = found | {SEALS: np.array([said, _digest(found)])}
+        content = _packed(kept)
+        _unpacked(content, path)  # before anything is replaced
         sweep(path)
-        _write(kept, path)
-        _read(path)
+        write_bytes(content, path)
         for left in own:
             left.unlink()
         return path
@@ -122,16 +123,21 @@ def _digest(found: Weights) -> str:
     return parts.hexdigest()
 
 
-def _write(kept: Mapping[str, Weights], path: Path) -> None:
+def _packed(kept: Mapping[str, Weights]) -> bytes:
+    """What ``_unpacked`` gives as one file's bytes."""
     members = {f"{name}/{run}": array for run in kept for name, array in kept[run].items()}
     content = io.BytesIO()
     np.savez(content, **dict(sorted(members.items())))  # a layer's weights, run after run
-    write_bytes(lzma.compress(content.getvalue(), filters=PACKING), path)
+    return lzma.compress(content.getvalue(), filters=PACKING)
 
 
 def _read(path: Path) -> dict[str, Weights]:
-    """What was gathered in ``path``, by run, each with its ``SEALS``."""
-    content, kept = path.read_bytes(), {}
+    return _unpacked(path.read_bytes(), path)
+
+
+def _unpacked(content: bytes, path: Path) -> dict[str, Weights]:
+    """What was gathered in ``content``, that of ``path``, by run, each with its ``SEALS``."""
+    kept: dict[str, Weights] = {}
     try:
         for member, array in arrays(lzma.decompress(content)).items():
             name, _, run = member.rpartition("/")

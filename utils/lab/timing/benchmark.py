@@ -80,8 +80,9 @@ def since_first_build(measured: dict | None = None) -> Table:
     for name, took in measured["seconds"].items():
         epochs = _per_epoch(measured, took)
         faster = epochs[FIRST_BUILD] / epochs[NOW]
-        logs = stats.ttest_1samp(np.log(faster), 0)
-        mean, low, high = np.exp([np.log(faster).mean(), *logs.confidence_interval()])
+        logs = np.log(faster)
+        ends = stats.ttest_1samp(logs, 0).confidence_interval()
+        mean, low, high = np.exp([logs.mean(), *ends])
         middle = epochs.median()
         rows.append(
             [

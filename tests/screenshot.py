@@ -1,23 +1,21 @@
 """Write assets/figures/playground.png: the page as a headless Chromium shows it.
 
-``python tools/screenshot.py`` needs the package playwright, and a Chromium on the path or its own.
+``python tests/screenshot.py`` needs the package playwright, and a Chromium on the path or its own.
 """
 
-import shutil
-
+from page_browser import chromium
 from playwright.sync_api import sync_playwright
 
 from utils.support.files import write_bytes
 from utils.support.paths import ASSETS
 
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")  # as tests/ look for it
 SIZE = {"width": 1200, "height": 980}
 
 
 def main() -> None:
     with sync_playwright() as playwright:
-        found = next(filter(None, map(shutil.which, CHROMIUM)), playwright.chromium.executable_path)
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        path = chromium(playwright)
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         page = browser.new_page(viewport=SIZE, color_scheme="light")
         page.goto((ASSETS / "playground.html").as_uri())
         page.locator("#table button").last.click()
